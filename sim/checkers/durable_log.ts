@@ -1,0 +1,106 @@
+/**
+ * What a member says to be durable is on its disk, in what a loss of power would leave ("servers respond to RPCs after updating
+ * stable storage", Raft paper, figure 2): its log up to where it says so, the terms and votes that it has told others, and
+ * the vote by which it leads. No crash is needed to see that one would cost something.
+ */
+import type { GroupInspection } from "../../src/node/inspection.ts";
+import type { Told } from "./promises.ts";
+import { type Checker, SafetyViolation } from "./verdict.ts";
+import { type FiledGroup, readWalFiles } from "./wal_files.ts";
+
+/** Every so many looks at a node its disk is read. */
+const LOOKS_BETWEEN = 128;
+
+interface Seen {
+  readonly incarnation: number;
+  looks: number;
+  removals: number;
+}
+
+export class DurableLog implements Checker {
+  readonly name = "durable-log";
+  /** Entries that were looked for. */
+  inputs = 0;
+  readonly #seen = new Map<string, Seen>();
+
+  /** True where the host's disk is to be read now: soon after a start, where files were taken away, and from time to time. */
+  isDue(host: string, incarnation: number, groups: number, removals: number): boolean {
+    const seen = this.#seen.get(host);
+    if (seen?.incarnation !== incarnation) {
+      if (groups > 0) this.#seen.set(host, { incarnation, looks: 0, removals });
+      return groups > 0;
+    }
+    seen.looks += 1;
+    const isDue = seen.removals !== removals || seen.looks % LOOKS_BETWEEN === 0;
+    seen.removals = removals;
+    return isDue;
+  }
+
+  /** `segments`: the durable content of the log's files, oldest first. */
+  check(
+    host: string,
+    groups: readonly GroupInspection[],
+    segments: readonly Uint8Array[],
+    toldBy: (group: GroupInspection) => Told | undefined,
+  ): void {
+    const files = readWalFiles(segments);
+    if (files === null) return;
+    for (const group of groups) {
+      if (group.isInstalling) continue;
+      const filed = files.get(group.group);
+      const own = filed?.generation === group.generation ? filed : undefined;
+      if (own !== undefined) this.#checkWhole(host, group, own);
+      this.#checkEntries(host, group, own);
+      this.#checkWord(host, group, own, toldBy(group));
+    }
+  }
+
+  /** Who starts from this disk finds a log without a gap, from where the disk says that it begins. */
+  #checkWhole(host: string, { name }: GroupInspection, { base, entries }: FiledGroup): void {
+    let last = base;
+    for (const index of entries.keys()) if (index > last) last = index;
+    for (let index = base + 1; index <= last; index++) {
+      if (entries.has(index)) continue;
+      throw new SafetyViolation(
+        this.name,
+        `the disk of ${host} has entries of ${name} from ${base} to ${last}, and not entry ${index}`,
+      );
+    }
+  }
+
+  #checkEntries(host: string, group: GroupInspection, filed: FiledGroup | undefined): void {
+    for (let index = group.base + 1; index <= group.durable; index++) {
+      this.inputs += 1;
+      const entry = group.entry(index as typeof group.last);
+      if (entry === null || filed?.entries.get(index) === entry.term) continue;
+      throw new SafetyViolation(
+        this.name,
+        `${host} says that entry ${index} of term ${entry.term} of ${group.name} is durable, and on its disk there is ` +
+          (filed?.entries.get(index) === undefined ? "none" : `one of term ${filed.entries.get(index)}`),
+      );
+    }
+  }
+
+  #checkWord(
+    host: string,
+    group: GroupInspection,
+    filed: FiledGroup | undefined,
+    told: Told | undefined,
+  ): void {
+    const { term = 0, vote = 0 } = filed ?? {};
+    const fail = (what: string) => {
+      throw new SafetyViolation(
+        this.name,
+        `${host} ${what} in ${group.name}, and its disk knows of term ${term} and a vote for ${
+          vote || "nobody"
+        }`,
+      );
+    };
+    if (told !== undefined && told.term > term) fail(`spoke in term ${told.term}`);
+    if (told !== undefined && told.voteTerm === term && told.votedFor !== vote) {
+      fail(`gave ${told.votedFor} its vote for term ${term}`);
+    }
+    const isOwn = term === group.term && vote === group.memberId;
+    if (group.role === "leader" && !isOwn) fail(`leads term ${group.term}`);
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Who leads was elected: a majority of the voters, of both halves of a joint configuration, gave it their votes in this term (Raft
+ * paper, section 5.2; Ongaro's thesis, section 4.3). And who stands for election has a vote itself. Seen in the replies as they
+ * arrived: two leaders of one term, which may follow where it is broken, need more.
+ */
+import type { GroupInspection } from "../../src/node/inspection.ts";
+import { hasMajorities } from "./commitment.ts";
+import type { GroupLog } from "./group_logs.ts";
+import type { RaftFrame } from "./raft_messages.ts";
+import { type Checker, SafetyViolation } from "./verdict.ts";
+
+export class Elected implements Checker {
+  readonly name = "elected";
+  /** Leaders. */
+  inputs = 0;
+  /** Looks at members that stood for election. */
+  candidates = 0;
+  /** By group, term and candidate: who granted. */
+  readonly #granted = new Map<string, Set<number>>();
+  readonly #judged = new Set<string>();
+
+  heard({ envelope: { group, generation, from, to }, message }: RaftFrame): void {
+    if (message.kind !== "vote-reply" || !message.granted) return;
+    const key = `${group}/${generation}/${message.term}/${to}`;
+    let granted = this.#granted.get(key);
+    if (granted === undefined) this.#granted.set(key, granted = new Set());
+    granted.add(from);
+  }
+
+  check(group: GroupInspection, log: GroupLog): void {
+    const { name, memberId, term, role, configuration, commit } = group;
+    if (role === "candidate" || role === "pre-candidate") {
+      // A member whose removal is not committed yet may be the only one that can still win.
+      if ((log.configurationIndexes.at(-1) ?? 0) > commit) return;
+      this.candidates += 1;
+      if (configuration.incoming.includes(memberId) || configuration.outgoing.includes(memberId)) return;
+      throw new SafetyViolation(
+        this.name,
+        `member ${memberId} stands for election in ${name} and has no vote: [${configuration.incoming}], outgoing ` +
+          `[${configuration.outgoing}] have`,
+      );
+    }
+    const key = `${group.group}/${group.generation}/${term}/${memberId}`;
+    if (role !== "leader" || this.#judged.has(key)) return;
+    this.#judged.add(key);
+    this.inputs += 1;
+    const granted = this.#granted.get(key);
+    const holds = (member: number) => member === memberId || (granted?.has(member) ?? false);
+    if (hasMajorities(configuration, holds)) return;
+    throw new SafetyViolation(
+      this.name,
+      `member ${memberId} leads term ${term} of ${name} by the votes of [${[
+        ...granted ?? [],
+      ]}] and its own, where ` +
+        `[${configuration.incoming}], outgoing [${configuration.outgoing}] vote`,
+    );
+  }
+}

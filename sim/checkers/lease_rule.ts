@@ -1,0 +1,79 @@
+/**
+ * While a leader's lease lasts nobody else can be elected (Ongaro's thesis, section 6.4.1): else its reads may miss what the
+ * other one committed. Looked at by the time itself and not by what was read or who stood for election, so that a lease that is
+ * too long is seen without either in just that moment: nobody else leads a later term, and of the voters so many have
+ * heard of this leader within an election timeout, each by its own clock, that the others are no majority.
+ */
+import type { MemberId } from "../../src/core/ids.ts";
+import type { GroupInspection } from "../../src/node/inspection.ts";
+import { majorityOf } from "../../src/raft/mod.ts";
+import type { RaftFrame } from "./raft_messages.ts";
+import { type Checker, SafetyViolation } from "./verdict.ts";
+
+/** Clocks are read in whole milliseconds, and bent to whole ones where their drift changes. */
+const CLOCK_SLACK_MS = 2;
+
+export interface LocalTime {
+  readonly ms: number;
+  /** Of the node; with each its clock begins anew. */
+  readonly incarnation: number;
+}
+
+/** What a member's clock shows; null where it is not up, so that it cannot vote. */
+export type LocalClock = (member: MemberId) => LocalTime | null;
+
+export class LeaseRule implements Checker {
+  readonly name = "lease-rule";
+  /** Looks at a leader that held a lease. */
+  inputs = 0;
+  readonly #latest = new Map<string, { readonly term: number; readonly memberId: number }>();
+  /** Group, term, leader and member to when a sign of that leader last came, by the member's clock. */
+  readonly #heard = new Map<string, LocalTime>();
+
+  /** A frame arrived. */
+  heard({ envelope: { group, generation, from, to }, message }: RaftFrame, clock: LocalClock): void {
+    const { kind, term } = message;
+    if (kind !== "append" && kind !== "heartbeat" && kind !== "snapshot" && kind !== "quiesce") return;
+    // Where it came to is not known before the group was seen there: a sign it is all the same.
+    const now = clock(to) ?? { ms: 0, incarnation: -1 };
+    this.#heard.set(`${group}/${generation}/${term}/${from}/${to}`, now);
+  }
+
+  /** `localMs` is what the member's clock shows, `electionTimeoutMs` how long its voters promise not to vote. */
+  check(group: GroupInspection, localMs: number, electionTimeoutMs: number, clock: LocalClock): void {
+    if (group.role !== "leader") return;
+    const { memberId, term } = group;
+    const key = `${group.group}/${group.generation}`;
+    const latest = this.#latest.get(key);
+    if (latest === undefined || latest.term < term) this.#latest.set(key, { term, memberId });
+    if (localMs >= group.leaseUntilMs) return;
+    this.inputs += 1;
+    if (latest !== undefined && latest.term > term) {
+      this.#fail(group, localMs, `member ${latest.memberId} leads term ${latest.term}`);
+    }
+    const promises = (member: MemberId) => {
+      if (member === memberId) return true;
+      const now = clock(member);
+      if (now === null) return true;
+      const heard = this.#heard.get(`${key}/${term}/${memberId}/${member}`);
+      if (heard === undefined) return false;
+      // Who started anew since renewed its promise then.
+      return heard.incarnation !== now.incarnation || now.ms - heard.ms < electionTimeoutMs + CLOCK_SLACK_MS;
+    };
+    const { incoming, outgoing } = group.configuration;
+    const bind = (voters: readonly MemberId[]) =>
+      voters.length > 0 && voters.length - voters.filter(promises).length < majorityOf(voters.length);
+    if (bind(incoming) || bind(outgoing)) return;
+    const free = [...incoming, ...outgoing].filter((member) => !promises(member));
+    this.#fail(group, localMs, `[${free}] of [${incoming}], outgoing [${outgoing}] may vote for another`);
+  }
+
+  #fail({ memberId, name, term, leaseUntilMs }: GroupInspection, localMs: number, what: string): never {
+    throw new SafetyViolation(
+      this.name,
+      `member ${memberId} of ${name} holds a lease in term ${term} for another ${
+        leaseUntilMs - localMs
+      } ms, while ${what}`,
+    );
+  }
+}

@@ -1,0 +1,328 @@
+/** All checkers of a run: what is looked at after every event, and what is judged at its end. */
+import type { GroupInspection, Observer } from "../../src/node/inspection.ts";
+import { ControlLog } from "../control_log.ts";
+import type { Host } from "../host.ts";
+import type { CallObserver } from "../workloads/clients.ts";
+import type { Effects } from "../workloads/effects.ts";
+import type { KvHistory } from "../workloads/history.ts";
+import { Bounds } from "./bounds.ts";
+import { CommitRule } from "./commit_rule.ts";
+import { Commitment } from "./commitment.ts";
+import { ConfigurationRule } from "./configuration_rule.ts";
+import { DeliveryCheck } from "./delivery.ts";
+import { DurableLog } from "./durable_log.ts";
+import { ElectionSafety } from "./election_safety.ts";
+import { Elected } from "./elected.ts";
+import { FrameIntegrity } from "./frame_integrity.ts";
+import { FreshReads } from "./fresh_reads.ts";
+import { GroupLog } from "./group_logs.ts";
+import { LastLook } from "./last_look.ts";
+import { LeaseRule, type LocalClock } from "./lease_rule.ts";
+import { Linearizability } from "./linearizability.ts";
+import { LogKept } from "./log_kept.ts";
+import { LogMatching } from "./log_matching.ts";
+import { MembershipCheck } from "./membership.ts";
+import { Monotonicity } from "./monotonicity.ts";
+import { Promises } from "./promises.ts";
+import { raftMessages } from "./raft_messages.ts";
+import { SaidCommitted } from "./said_committed.ts";
+import { SaidQueued } from "./said_queued.ts";
+import { StableLeadership } from "./stable_leadership.ts";
+import { StateEquality } from "./state_equality.ts";
+import { StreamModel } from "./stream_model.ts";
+import { TermOrigin } from "./term_origin.ts";
+import { TurnsEnd } from "./turns_end.ts";
+import { VoteRule } from "./vote_rule.ts";
+import { Watches } from "./watches.ts";
+
+export { SafetyViolation } from "./verdict.ts";
+
+/** A member, and the configuration by which it counts votes. */
+export type Counted = Pick<GroupInspection, "memberId" | "configuration">;
+
+/** Of a node's data folder. */
+const WAL_FOLDER = "wal";
+
+export class Checkers {
+  /** What a verdict can name besides "liveness" and "crash". */
+  static readonly NAMES: readonly string[] = [
+    "bounded-sizes",
+    "frame-integrity",
+    "membership",
+    "term-origin",
+    "vote-rule",
+    "log-kept",
+    "configuration-rule",
+    "stable-leadership",
+    "said-committed",
+    "said-queued",
+    "lease-rule",
+    "election-safety",
+    "promises-kept",
+    "commit-rule",
+    "log-matching",
+    "monotonicity",
+    "committed-immutable",
+    "committed-on-quorum",
+    "leader-completeness",
+    "state-equality",
+    "delivery",
+    "acknowledged-durable",
+    "stream-order",
+    "exactly-once",
+    "linearizability",
+    "fresh-reads",
+    "durable-log",
+    "watch-complete",
+    "elected",
+    "stream-model",
+    "turns-end",
+  ];
+
+  /** Places of node code that were passed, and how often. */
+  readonly marks: Record<string, number> = {};
+  readonly election = new ElectionSafety();
+  readonly leases = new LeaseRule();
+  readonly matching = new LogMatching();
+  readonly commitment = new Commitment();
+  readonly commitRule = new CommitRule();
+  readonly promises = new Promises();
+  readonly termOrigin = new TermOrigin();
+  readonly voteRule = new VoteRule();
+  readonly kept = new LogKept();
+  readonly configurations = new ConfigurationRule();
+  readonly stability = new StableLeadership();
+  readonly said = new SaidCommitted();
+  readonly queued = new SaidQueued();
+  readonly elected = new Elected();
+  readonly watches = new Watches();
+  readonly durable = new DurableLog();
+  readonly reads = new FreshReads();
+  readonly streams = new StreamModel();
+  readonly equality = new StateEquality();
+  readonly monotonicity = new Monotonicity();
+  readonly bounds = new Bounds();
+  readonly turns = new TurnsEnd();
+  readonly integrity = new FrameIntegrity();
+  readonly control = new ControlLog();
+  readonly membership = new MembershipCheck(this.control);
+  readonly linearizability = new Linearizability();
+  readonly delivery = new DeliveryCheck();
+  /** How each host's node counted in the control group when it was last looked at. */
+  readonly counted = new Map<Host, Counted>();
+  /** Where each member was last seen. */
+  readonly #hosts = new Map<number, Host>();
+  /** By a member's own clock. */
+  readonly #clock: LocalClock = (member) => {
+    const host = this.#hosts.get(member);
+    if (host === undefined || !host.isUp) return null;
+    return { ms: host.io.clock.monotonicMs(), incarnation: host.incarnation };
+  };
+  /** Group to member to the log as it was last seen. */
+  readonly #logs = new Map<string, Map<number, GroupLog>>();
+  readonly #looks = new Map<Host, Map<number, LastLook>>();
+
+  /** What a host's node tells while it runs. */
+  observer(host: Host): Observer {
+    const { marks, commitment, configurations, control, said, reads, streams, watches } = this;
+    return {
+      applied(group, generation, index, term, kind, bytes) {
+        commitment.applied(host.name, group, generation, index, term, kind, bytes);
+        configurations.applied(group, generation, index, kind, bytes);
+        said.applied(group, index, kind, bytes);
+        control.applied(group, index, kind, bytes);
+        reads.applied(group, index);
+        watches.applied(group, index, kind, bytes);
+        streams.applied(group, generation, index, kind, bytes);
+      },
+      restored(group, generation, index) {
+        watches.restored(host.name, group);
+        host.world.note(host, `restored group ${group}/${generation} up to ${index}`);
+        host.world.ledger.strike("snapshot-installed");
+      },
+      reach(mark) {
+        marks[mark] = (marks[mark] ?? 0) + 1;
+      },
+      note(text) {
+        host.world.note(host, text);
+      },
+    };
+  }
+
+  /** A frame arrived whole. */
+  arrived(bytes: Uint8Array): void {
+    const frames = raftMessages(bytes);
+    this.promises.heard(frames);
+    for (const frame of frames) {
+      this.elected.heard(frame);
+      this.leases.heard(frame, this.#clock);
+      const { envelope: { group, generation, from }, message } = frame;
+      if (message.kind !== "vote") continue;
+      this.termOrigin.announced(group, generation, message.term);
+      this.voteRule.asked(group, generation, message.term, from, message);
+    }
+  }
+
+  /** Looks at one host after its turn. Returns the node's state. */
+  look(host: Host): string {
+    const { node } = host;
+    if (node === null) return "down";
+    const inspection = node.inspect();
+    this.bounds.check(inspection);
+    this.turns.check(host.name, host.overdueWishes);
+    this.integrity.check(host);
+    this.membership.check(host.name, inspection);
+    // What a paused node has not been told of yet may keep it from handing on what it holds.
+    const isSettled = host.disk.isSettled && (inspection.sizes["inputs"] ?? 0) === 0;
+    for (const group of inspection.groups) this.#lookAt(host, group, isSettled);
+    const { disk } = host;
+    if (this.durable.isDue(host.name, host.incarnation, inspection.groups.length, disk.removals)) {
+      const segments = disk.durableFiles(WAL_FOLDER).map(({ bytes }) => bytes);
+      this.durable.check(host.name, inspection.groups, segments, (group) => this.promises.told(group));
+    }
+    for (const stream of inspection.streams) {
+      const group = inspection.groups.find((each) => each.group === stream.group);
+      if (group !== undefined) {
+        this.streams.check(host.name, host.incarnation, group.generation, group.applied, stream);
+      }
+    }
+    return inspection.state;
+  }
+
+  #lookAt(host: Host, group: GroupInspection, isSettled: boolean): void {
+    const { name, incarnation } = host;
+    this.#hosts.set(group.memberId, host);
+    const last = this.#lastLook(host, group);
+    const log = last.isSame(incarnation, isSettled, group) ? null : this.#log(group);
+    const first = log === null ? 0 : this.#lookAtLog(host, group, log);
+    // What these judge by changes without a change of the group: the time, what was heard of it, what others do.
+    this.stability.check(group);
+    const { electionTimeoutMs } = host.settings!.raft;
+    this.leases.check(group, host.io.clock.monotonicMs(), electionTimeoutMs, this.#clock);
+    last.told ??= this.promises.told(group);
+    this.promises.check(group, last.told);
+    if (log === null) return;
+    this.commitRule.check(name, incarnation, group);
+    if (first <= log.last) this.matching.check(group, log, first);
+    this.monotonicity.check(name, incarnation, group, isSettled);
+    this.commitment.check(name, incarnation, group, log, (member) => this.#logsOf(group).get(member));
+    this.equality.check(name, incarnation, group, false);
+    if (group.group === 0) this.counted.set(host, group);
+  }
+
+  /** Takes over what is new in the member's log and returns the first index that is. */
+  #lookAtLog({ name, incarnation }: Host, group: GroupInspection, log: GroupLog): number {
+    this.kept.checkRestart(incarnation, group, log);
+    const first = log.update(group);
+    this.kept.check(incarnation, group, first);
+    this.termOrigin.check(group);
+    this.voteRule.check(incarnation, group, log);
+    this.configurations.check(name, incarnation, group, log);
+    this.said.named(group);
+    this.election.check(group);
+    this.elected.check(group, log);
+    return first;
+  }
+
+  /** What clients ask and are answered. */
+  callObserver(): CallObserver {
+    const { reads, queued } = this;
+    return {
+      asked(_host, token, call) {
+        if (call.kind === "kv-get") reads.asked(token);
+        if (call.kind === "publish" && call.level === "QUEUED") queued.asked(token, call.batch);
+      },
+      answered(host, token, reply) {
+        const durable = () => host.disk.durableFiles(WAL_FOLDER).map(({ bytes }) => bytes);
+        queued.answered(host.name, token, reply, durable);
+        if (reply.kind !== "value") return reads.lost(token);
+        const control = host.node?.inspect().groups.find((group) => group.group === 0);
+        if (control !== undefined) reads.answered(token, host.name, control.applied);
+      },
+      lost(token) {
+        reads.lost(token);
+        queued.lost(token);
+      },
+    };
+  }
+
+  /** After convergence. */
+  final(hosts: readonly Host[], history: KvHistory, effects: Effects): void {
+    for (const host of hosts) {
+      for (const group of host.node?.inspect().groups ?? []) {
+        this.equality.check(host.name, host.incarnation, group, true);
+      }
+    }
+    this.membership.checkFinal();
+    this.delivery.checkFinal(effects, (stream, id) => this.said.isApplied(stream, id));
+    this.linearizability.check(history);
+    this.watches.checkFinal();
+  }
+
+  /** Evidence given to each. */
+  counts(): Record<string, number> {
+    return {
+      "bounded-sizes": this.bounds.inputs,
+      "committed-immutable": this.commitment.inputs,
+      "commit-rule": this.commitRule.inputs,
+      "committed-on-quorum": this.commitment.countInputs,
+      "acknowledged-durable": this.delivery.inputs,
+      "configuration-rule": this.configurations.inputs,
+      "configuration-changes": this.configurations.changeInputs,
+      "configuration-joint-steps": this.configurations.jointInputs,
+      "configuration-steps": this.configurations.stepInputs,
+      "election-safety": this.election.inputs,
+      "frame-integrity": this.integrity.inputs,
+      "exactly-once": this.delivery.sinkInputs,
+      "leader-completeness": this.commitment.leaderInputs,
+      "lease-rule": this.leases.inputs,
+      linearizability: this.linearizability.inputs,
+      "log-kept": this.kept.inputs,
+      "log-kept-restarts": this.kept.restarted,
+      membership: this.membership.inputs,
+      "membership-removals": this.membership.removedInputs,
+      "log-matching": this.matching.inputs,
+      monotonicity: this.monotonicity.inputs,
+      "monotonicity-restarts": this.monotonicity.restarts,
+      "none-lost": this.delivery.acknowledgeInputs,
+      "promises-kept": this.promises.inputs,
+      "durable-log": this.durable.inputs,
+      elected: this.elected.inputs,
+      "elected-candidates": this.elected.candidates,
+      "watch-complete": this.watches.inputs,
+      "fresh-reads": this.reads.inputs,
+      "said-committed": this.said.inputs,
+      "said-queued": this.queued.inputs,
+      "stable-leadership": this.stability.inputs,
+      "state-equality": this.equality.inputs,
+      "stream-model": this.streams.inputs,
+      "turns-end": this.turns.inputs,
+      "term-origin": this.termOrigin.inputs,
+      "vote-rule": this.voteRule.inputs,
+    };
+  }
+
+  #lastLook(host: Host, group: GroupInspection): LastLook {
+    let looks = this.#looks.get(host);
+    if (looks === undefined) this.#looks.set(host, looks = new Map());
+    let last = looks.get(group.group);
+    if (last?.generation !== group.generation || last.memberId !== group.memberId) {
+      looks.set(group.group, last = new LastLook(group));
+    }
+    return last;
+  }
+
+  #log(group: GroupInspection): GroupLog {
+    const logs = this.#logsOf(group);
+    let log = logs.get(group.memberId);
+    if (log === undefined) logs.set(group.memberId, log = new GroupLog());
+    return log;
+  }
+
+  #logsOf({ group, generation }: GroupInspection): Map<number, GroupLog> {
+    const key = `${group}/${generation}`;
+    let logs = this.#logs.get(key);
+    if (logs === undefined) this.#logs.set(key, logs = new Map());
+    return logs;
+  }
+}

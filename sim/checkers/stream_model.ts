@@ -1,0 +1,185 @@
+/**
+ * What a stream's log means, told once more in the plainest way (DESIGN section 9: a session accepts exactly `last + 1`, a newer
+ * epoch fences the older, an offset moves by the word of the current subscriber alone), and compared with what the members make
+ * of it. An executable specification, as in Bornholt et al., "Using Lightweight Formal Methods to Validate a Key-Value
+ * Storage Node in Amazon S3", SOSP 2021.
+ */
+import type { MemberId } from "../../src/core/ids.ts";
+import type { StreamInspection } from "../../src/node/inspection.ts";
+import { MACHINE_COMMAND_FORMAT } from "../../src/node/mod.ts";
+import { EntryKind } from "../../src/raft/mod.ts";
+import {
+  decodeStreamCommand,
+  readRecordBatchHeader,
+  RECORD_BATCH_FORMAT,
+  type RecordBatchHeader,
+} from "../../src/stream/mod.ts";
+import { type Checker, SafetyViolation } from "./verdict.ts";
+
+interface Session {
+  epoch: number;
+  last: number;
+}
+
+interface Subscription {
+  readonly epoch: number;
+  readonly offset: number;
+}
+
+/** What can be compared. */
+interface Shown {
+  readonly nextOffset: number;
+  /** By member and name. */
+  readonly subscriptions: ReadonlyMap<string, Subscription>;
+}
+
+interface Model {
+  applied: number;
+  isClosed: boolean;
+  nextOffset: number;
+  readonly ids: Map<string, number>;
+  readonly sessions: Map<number, Session>;
+  readonly subscriptions: Map<string, Subscription>;
+  /** What it was after each of the last entries. */
+  readonly after: Map<number, Shown>;
+}
+
+/** Entries after which the model is remembered: members are compared where they stand. */
+const REMEMBERED = 512;
+
+export class StreamModel implements Checker {
+  readonly name = "stream-model";
+  /** Members compared. */
+  inputs = 0;
+  readonly #models = new Map<string, Model>();
+  readonly #lookedAt = new Map<string, number>();
+
+  /** An entry was handed to a state machine; the first time counts. */
+  applied(group: number, generation: number, index: number, kind: number, bytes: Uint8Array): void {
+    // The control group and users' state machines are no streams.
+    if (group === 0 || (kind === EntryKind.Command && bytes[0] === MACHINE_COMMAND_FORMAT)) return;
+    const model = this.#modelOf(`${group}/${generation}`);
+    if (index !== model.applied + 1) return;
+    model.applied = index;
+    if (kind === EntryKind.Command) apply(model, index, bytes);
+    model.after.set(index, { nextOffset: model.nextOffset, subscriptions: new Map(model.subscriptions) });
+    model.after.delete(index - REMEMBERED);
+  }
+
+  check(
+    host: string,
+    incarnation: number,
+    generation: number,
+    applied: number,
+    stream: StreamInspection,
+  ): void {
+    const key = `${stream.group}/${generation}`;
+    const place = `${host}/${incarnation}/${key}`;
+    if (this.#lookedAt.get(place) === applied) return;
+    this.#lookedAt.set(place, applied);
+    const expected = this.#models.get(key)?.after.get(applied);
+    if (expected === undefined) return;
+    this.inputs += 1;
+    const fail = (what: string) => {
+      throw new SafetyViolation(this.name, `${stream.name} at ${host} after entry ${applied}: ${what}`);
+    };
+    if (stream.nextOffset !== expected.nextOffset) {
+      fail(`its next offset is ${stream.nextOffset}, by its log ${expected.nextOffset}`);
+    }
+    for (const { member, name, required, epoch, offset } of stream.subscriptions()) {
+      // One that nobody waits for begins at the retention floor, which the log alone does not tell.
+      if (!required || epoch === 0) continue;
+      const own = expected.subscriptions.get(`${member}/${name}`);
+      if (own?.epoch === epoch && own.offset === offset) continue;
+      fail(
+        `${name} of member ${member} is at ${offset} in epoch ${epoch}, by its log at ${own?.offset} in ${own?.epoch}`,
+      );
+    }
+  }
+
+  #modelOf(key: string): Model {
+    let model = this.#models.get(key);
+    if (model === undefined) {
+      this.#models.set(
+        key,
+        model = {
+          applied: 0,
+          isClosed: false,
+          nextOffset: 0,
+          ids: new Map(),
+          sessions: new Map(),
+          subscriptions: new Map(),
+          after: new Map(),
+        },
+      );
+    }
+    return model;
+  }
+}
+
+function apply(model: Model, index: number, bytes: Uint8Array): void {
+  if (bytes[0] === RECORD_BATCH_FORMAT) {
+    applyBatch(model, readRecordBatchHeader(bytes));
+    return;
+  }
+  const command = decodeStreamCommand(bytes);
+  switch (command.kind) {
+    case "open-producer": {
+      if (model.isClosed) return;
+      const id = model.ids.get(command.producer) ?? index;
+      model.ids.set(command.producer, id);
+      const session = model.sessions.get(id) ?? { epoch: 0, last: 0 };
+      model.sessions.set(id, { ...session, epoch: session.epoch + 1 });
+      return;
+    }
+    case "open-subscription": {
+      const key = `${command.member}/${command.subscription}`;
+      const known = model.subscriptions.get(key) ?? { epoch: 0, offset: 0 };
+      model.subscriptions.set(key, { ...known, epoch: known.epoch + 1 });
+      return;
+    }
+    case "move-offsets":
+      for (const { member, subscription, epoch, offset } of command.moves) {
+        const known = model.subscriptions.get(`${member}/${subscription}`);
+        if (known === undefined || known.epoch !== epoch || offset > model.nextOffset) continue;
+        model.subscriptions.set(`${member}/${subscription}`, {
+          epoch,
+          offset: Math.max(known.offset, offset),
+        });
+      }
+      return;
+    case "close":
+      model.isClosed = true;
+      return;
+    case "remove-member":
+      for (const key of [...model.subscriptions.keys()]) {
+        if (key.startsWith(`${command.member}/`)) model.subscriptions.delete(key);
+      }
+      return;
+    case "take-over":
+      takeOver(model, command.member);
+      return;
+  }
+}
+
+/** Of several subscriptions with one name: the lowest offset, the highest epoch. */
+function takeOver(model: Model, member: MemberId): void {
+  const all = [...model.subscriptions];
+  model.subscriptions.clear();
+  for (const [key, { epoch, offset }] of all) {
+    const mine = `${member}/${key.slice(key.indexOf("/") + 1)}`;
+    const known = model.subscriptions.get(mine) ?? { epoch, offset };
+    model.subscriptions.set(mine, {
+      epoch: Math.max(known.epoch, epoch),
+      offset: Math.min(known.offset, offset),
+    });
+  }
+}
+
+function applyBatch(model: Model, { producerId, epoch, baseSequence, count }: RecordBatchHeader): void {
+  const session = model.sessions.get(producerId);
+  if (model.isClosed || session === undefined || session.epoch !== epoch) return;
+  if (baseSequence !== session.last + 1) return;
+  session.last += count;
+  model.nextOffset += count;
+}

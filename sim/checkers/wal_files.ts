@@ -1,0 +1,143 @@
+/**
+ * What the files of a write-ahead log say, read by nobody's code but this: headers alone, from the first segment to the last. Made
+ * to be plain and to share nothing with the log's own recovery, whose mistakes it would repeat.
+ */
+
+export interface FiledGroup {
+  readonly generation: number;
+  base: number;
+  term: number;
+  vote: number;
+  /** Index to term, above the base. */
+  readonly entries: Map<number, number>;
+}
+
+const FILE_HEADER_BYTES = 20;
+const BATCH_HEADER_BYTES = 60;
+const BATCH_MAGIC = 0x57414c42;
+
+/** Groups by id; null where a file cannot be read to its end: it is torn or damaged, and recovery has to say what that means. */
+export function readWalFiles(segments: readonly Uint8Array[]): Map<number, FiledGroup> | null {
+  const groups = new Map<number, FiledGroup>();
+  for (const bytes of segments) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let at = FILE_HEADER_BYTES;
+    while (at < bytes.length) {
+      if (bytes.length - at < BATCH_HEADER_BYTES || view.getUint32(at) !== BATCH_MAGIC) return null;
+      const headerBytes = view.getUint32(at + 8);
+      const next = at + headerBytes + view.getUint32(at + 40);
+      if (headerBytes < BATCH_HEADER_BYTES || next > bytes.length) return null;
+      const records = new Records(view, at + BATCH_HEADER_BYTES, groups);
+      for (let left = view.getUint32(at + 56); left > 0; left--) {
+        if (!records.next()) return null;
+      }
+      at = next;
+    }
+  }
+  return groups;
+}
+
+class Records {
+  readonly #view: DataView;
+  readonly #groups: Map<number, FiledGroup>;
+  #at: number;
+
+  constructor(view: DataView, at: number, groups: Map<number, FiledGroup>) {
+    this.#view = view;
+    this.#at = at;
+    this.#groups = groups;
+  }
+
+  /** False where the record is none that is known. */
+  next(): boolean {
+    const kind = this.#u8();
+    switch (kind) {
+      case 1:
+        this.#open(this.#u64(), this.#u64());
+        return true;
+      case 2:
+        this.#groups.delete(this.#u64());
+        this.#at += 8;
+        return true;
+      case 3:
+        this.#base(this.#group());
+        return true;
+      case 4: {
+        const group = this.#group();
+        group.term = this.#u64();
+        group.vote = this.#u64();
+        this.#at += 8;
+        return true;
+      }
+      case 5:
+      case 6:
+        this.#entries(this.#group(), kind === 6);
+        return true;
+      case 7:
+      case 8: {
+        const group = this.#group();
+        const term = this.#u64();
+        const index = this.#u64();
+        this.#at += 16;
+        this.#put(group, index, term, kind === 8);
+        return true;
+      }
+      case 9:
+      case 10:
+        this.#at += 24 + 1 + 8;
+        return true;
+      case 11:
+        this.#at += 8;
+        return true;
+    }
+    return false;
+  }
+
+  #open(id: number, generation: number): void {
+    if (this.#groups.get(id)?.generation === generation) return;
+    this.#groups.set(id, { generation, base: 0, term: 0, vote: 0, entries: new Map() });
+  }
+
+  #base(group: FiledGroup): void {
+    group.base = this.#u64();
+    this.#at += 8; // Its term.
+    const keepsRest = this.#u8() !== 0;
+    for (const index of [...group.entries.keys()]) {
+      if (!keepsRest || index <= group.base) group.entries.delete(index);
+    }
+  }
+
+  #entries(group: FiledGroup, isCopy: boolean): void {
+    const term = this.#u64();
+    const first = this.#u64();
+    const count = this.#u32();
+    for (let i = 0; i < count; i++) this.#put(group, first + i, term, isCopy || i > 0);
+    this.#at += 9 * count;
+  }
+
+  /** What is not a copy takes the place of all that followed. */
+  #put(group: FiledGroup, index: number, term: number, isCopy: boolean): void {
+    if (!isCopy) {
+      for (const known of [...group.entries.keys()]) if (known >= index) group.entries.delete(known);
+    }
+    group.entries.set(index, term);
+  }
+
+  #group(): FiledGroup {
+    const id = this.#u64();
+    const generation = this.#u64();
+    this.#open(id, generation);
+    return this.#groups.get(id)!;
+  }
+  #u8(): number {
+    return this.#view.getUint8(this.#at++);
+  }
+  #u32(): number {
+    this.#at += 4;
+    return this.#view.getUint32(this.#at - 4);
+  }
+  #u64(): number {
+    this.#at += 8;
+    return Number(this.#view.getBigUint64(this.#at - 8));
+  }
+}

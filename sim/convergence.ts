@@ -1,0 +1,127 @@
+/** What is still missing after the faults have ended, by name: an empty list is a mesh that has converged and serves. */
+import type { MemberId } from "../src/core/ids.ts";
+import type { GroupInspection, NodeInspection } from "../src/node/inspection.ts";
+import type { Counted } from "./checkers/mod.ts";
+import type { Host } from "./host.ts";
+import type { Draws } from "./prf.ts";
+import type { Workload } from "./workload.ts";
+
+interface Seen {
+  readonly host: Host;
+  readonly node: NodeInspection;
+}
+
+export function missingOf(hosts: readonly Host[], workload: Workload | null): string[] {
+  const missing: string[] = [];
+  const seen: Seen[] = [];
+  for (const host of hosts) {
+    const node = host.node?.inspect();
+    if (node === undefined) missing.push(`${host.name} is down`);
+    else if (node.state !== "member") missing.push(`${host.name} is ${node.state}`);
+    else seen.push({ host, node });
+  }
+  const control = groupOf(seen, 0);
+  missing.push(...missingOfGroup("control", control));
+  if (workload === null) return missing;
+  for (const name of workload.streams) missing.push(...missingOfStream(seen, workload, name));
+  return missing;
+}
+
+/** Who is cut off from all others and leads them all the same: a leader that no majority answers steps down (thesis, 6.2). */
+export function leadsAlone(hosts: readonly Host[]): string[] {
+  return hosts.flatMap((host) => {
+    // A process that does not run can do nothing about it.
+    if (!host.isUp || host.isPaused) return [];
+    const alone = (host.node?.inspect().groups ?? []).filter((
+      { role, configuration: { incoming, outgoing } },
+    ) => role === "leader" && incoming.length + outgoing.length > 1);
+    return alone.map(({ name }) => `${host.name} is cut off and still leads ${name}`);
+  });
+}
+
+function groupOf(
+  seen: readonly Seen[],
+  id: number,
+): { readonly host: Host; readonly group: GroupInspection }[] {
+  return seen.flatMap(({ host, node }) =>
+    node.groups.filter((group) => group.group === id).map((group) => ({ host, group }))
+  );
+}
+
+function missingOfGroup(
+  name: string,
+  members: readonly { readonly host: Host; readonly group: GroupInspection }[],
+): string[] {
+  if (members.length === 0) return [`nobody runs ${name}`];
+  const missing: string[] = [];
+  const term = Math.max(...members.map(({ group }) => group.term));
+  const last = Math.max(...members.map(({ group }) => group.last));
+  if (!members.some(({ group }) => group.role === "leader" && group.term === term)) {
+    missing.push(`${name} has no leader in term ${term}`);
+  }
+  for (const { host, group } of members) {
+    if (group.applied < last || group.last < last) {
+      missing.push(
+        `${name} at ${host.name} has applied ${group.applied} (commit ${group.commit}) of ${last}`,
+      );
+    }
+  }
+  return missing;
+}
+
+function missingOfStream(seen: readonly Seen[], workload: Workload, name: string): string[] {
+  const streams = seen.flatMap(({ node }) => node.streams.filter((stream) => stream.name === name));
+  const id = streams[0]?.group;
+  if (id === undefined) return [`nobody has ${name}`];
+  const missing = missingOfGroup(name, groupOf(seen, id));
+  for (const producer of workload.producers) {
+    if (producer.stream === name && !producer.isIdle) {
+      missing.push(`producer ${producer.name} of ${name} has no answer (${producer.lastFailure})`);
+    }
+  }
+  const nextOffset = Math.max(...streams.map((stream) => stream.nextOffset));
+  for (const { ledger } of workload.consumers) {
+    if (ledger.stream !== name || ledger.isRetired) continue;
+    const where = `${name} at ${ledger.node}`;
+    const done = ledger.mode === "sink" ? ledger.nextOffset : ledger.seen.size;
+    if (done < nextOffset) missing.push(`${where} has seen ${done} of ${nextOffset} messages`);
+    else if (ledger.acknowledgedOffset < nextOffset) {
+      missing.push(`${where} has acknowledged ${ledger.acknowledgedOffset} of ${nextOffset}`);
+    }
+  }
+  const batches = seen.flatMap(({ host, node }) =>
+    (node.sizes["outboxBatches"] ?? 0) > 0 ? [`${host.name} has batches in its outbox`] : []
+  );
+  return [...missing, ...batches];
+}
+
+/** Machines with the disk of a member that is none any more: each must have been told so. */
+export function notRefused(hosts: readonly Host[]): string[] {
+  return hosts.flatMap((host) => {
+    const state = host.node?.inspect().state;
+    return state === "evicted" || state === "empty"
+      ? []
+      : [`${host.name} is no member and is ${state ?? "starting"}`];
+  });
+}
+
+/**
+ * A random part of the members that can decide by itself: with a majority of the voters of every configuration that
+ * anybody counts by. All members where the part drawn has not.
+ */
+export function drawCore(
+  draws: Draws,
+  members: readonly Host[],
+  counted: ReadonlyMap<Host, Counted>,
+): Host[] {
+  const size = draws.between(Math.floor(members.length / 2) + 1, members.length);
+  const core = draws.shuffled(members).slice(0, size);
+  const ids = new Set(core.map((host) => counted.get(host)?.memberId));
+  const decides = (voters: readonly MemberId[]) =>
+    voters.length === 0 || 2 * voters.filter((id) => ids.has(id)).length > voters.length;
+  const canDecide = members.every((host) => {
+    const { incoming, outgoing } = counted.get(host)?.configuration ?? { incoming: [], outgoing: [] };
+    return decides(incoming) && decides(outgoing);
+  });
+  return canDecide ? core : [...members];
+}

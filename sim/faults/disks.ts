@@ -1,0 +1,57 @@
+/** Faults of disks that last a while: a device that hangs, a disk that is full. */
+import type { Host } from "../host.ts";
+import type { Regime } from "../regime.ts";
+import type { World } from "../world.ts";
+import type { FaultKind } from "./kinds.ts";
+import type { Faults, Strike, Undo } from "./strike.ts";
+
+/** At most so much room is left on a disk that gets full. */
+const ROOM_BYTES = 2048;
+
+export class DiskTroubles implements Faults {
+  readonly #world: World;
+  readonly #regime: Regime;
+
+  constructor(world: World, regime: Regime) {
+    this.#world = world;
+    this.#regime = regime;
+  }
+
+  inject(kind: FaultKind, strike: Strike): Undo | null {
+    const host = strike.one(this.#world.hosts);
+    if (host === undefined) return null;
+    if (kind === "hung-disk") return this.#hang(strike, host);
+    if (kind === "full-disk") return this.#fill(strike, host);
+    return null;
+  }
+
+  /** The disk works as new. */
+  repair(host: Host): void {
+    const { faults } = host.disk;
+    faults.hungUntilUs = 0;
+    faults.capacityBytes = Infinity;
+    faults.stallPerMillion = 0;
+    faults.syncFailurePerMillion = 0;
+  }
+
+  #hang(strike: Strike, host: Host): Undo {
+    const { disk } = host;
+    const before = disk.counts.hung;
+    disk.faults.hungUntilUs = this.#world.nowUs +
+      1000 * (50 + strike.draws.exponential(this.#regime.faultLengthMs));
+    return () => {
+      disk.faults.hungUntilUs = 0;
+      if (disk.counts.hung > before) this.#world.ledger.strike("hung-disk");
+    };
+  }
+
+  #fill(strike: Strike, host: Host): Undo {
+    const { disk } = host;
+    const before = disk.counts.full;
+    disk.faults.capacityBytes = disk.usedBytes + strike.draws.below(ROOM_BYTES);
+    return () => {
+      disk.faults.capacityBytes = Infinity;
+      this.#world.ledger.strike("full-disk", disk.counts.full - before);
+    };
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * The kinds of faults that the nemesis injects, each for a while, the mildest first: what a strike falls back to where its
+ * own choice is taken away.
+ */
+export const FAULT_KINDS = [
+  "transfer-leadership",
+  "open-stream",
+  "clog",
+  "break-connections",
+  "half-open",
+  "pause",
+  "clock-drift",
+  "wall-jump",
+  "flap",
+  "partition-one-way",
+  "partition-one",
+  "partition-halves",
+  "partition-bridge",
+  "partition-ring",
+  "partition-grudges",
+  "swizzle",
+  "stop",
+  "move",
+  "join",
+  "leave",
+  "evict",
+  "evict-dead",
+  "crash-process",
+  "crash-power",
+  "crash-in-sync",
+  "crash-in-election",
+  "crash-many",
+  "power-everywhere",
+  "crash-with-late-peers",
+  "flipped-bit",
+  "misdirected-write",
+  "damaged-snapshot",
+  "hung-disk",
+  "full-disk",
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** Of these a run has all copies of something but one at most: no other kind may take copies away in such a run. */
+export const ROT_KINDS: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  "flipped-bit",
+  "misdirected-write",
+  "damaged-snapshot",
+]);
+/** These take copies away for good. */
+export const REMOVAL_KINDS: ReadonlySet<FaultKind> = new Set<FaultKind>(["leave", "evict", "evict-dead"]);

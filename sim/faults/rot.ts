@@ -1,0 +1,115 @@
+/**
+ * Disks that do not give back what they took: a flipped bit in the log or in a snapshot, a write that went to the wrong
+ * place. What is durable is gone for good there, no retry heals it.
+ *
+ * One machine of a run has the bad disk, and only what is committed is damaged, so that there is another copy of all of
+ * it: whatever is lost then is Sennit's fault (as TigerBeetle's fault atlas has it).
+ */
+import type { Host } from "../host.ts";
+import { SECTOR_BYTES } from "../inode.ts";
+import { type Extent, payloadsBeforeLast } from "../wal_layout.ts";
+import type { World } from "../world.ts";
+import type { FaultKind } from "./kinds.ts";
+import type { MachineFaults } from "./machines.ts";
+import type { Faults, Strike, Undo } from "./strike.ts";
+
+const LOG_FOLDER = "wal";
+const SNAPSHOT_FOLDER = "snapshots";
+/** The node finds out by reading, or at its next start, which then comes at once. */
+const RESTARTS_PER_MILLION = 700_000;
+/** So often the host is looked at, so long apart. */
+const LOOKS = 100;
+const LOOK_MS = 5;
+
+/** A part of a file of the log. */
+interface Place extends Extent {
+  readonly path: string;
+}
+
+export class RotFaults implements Faults {
+  readonly #world: World;
+  readonly #machines: MachineFaults;
+
+  constructor(world: World, machines: MachineFaults) {
+    this.#world = world;
+    this.#machines = machines;
+  }
+
+  inject(kind: FaultKind, strike: Strike): Undo | null {
+    const host = this.#world.prf.site("rot/host").pick(this.#world.hosts);
+    strike.lengthMs += LOOKS * LOOK_MS;
+    this.#lookFor(kind, strike, host, LOOKS);
+    return () => this.#machines.restart(host);
+  }
+
+  /** Waits for a moment in which the host holds nothing that has no copy. */
+  #lookFor(kind: FaultKind, strike: Strike, host: Host, looksLeft: number): void {
+    if (hasCopiesElsewhere(host) && this.#damage(kind, strike, host)) {
+      this.#world.ledger.strike(kind);
+      if (!strike.draws.chance(RESTARTS_PER_MILLION)) return;
+      this.#machines.crash(host, false, this.#world.prf.site(`${strike.site}/crash/${host.name}`));
+    } else if (looksLeft > 0) {
+      strike.later(1000 * LOOK_MS, () => this.#lookFor(kind, strike, host, looksLeft - 1));
+    }
+  }
+
+  #damage(kind: FaultKind, strike: Strike, host: Host): boolean {
+    if (kind === "flipped-bit") return this.#flipBit(strike, host);
+    return kind === "misdirected-write" ? this.#misdirect(strike, host) : this.#damageSnapshot(strike, host);
+  }
+
+  #flipBit(strike: Strike, host: Host): boolean {
+    const places = placesIn(host);
+    if (places.length === 0) return false;
+    const { path, at, length } = strike.draws.pick(places);
+    const where = at + strike.draws.below(length);
+    host.disk.damage(path, where, new Uint8Array([1 << strike.draws.below(8)]));
+    this.#world.note(host, `a bit of ${path} flips at ${where}`);
+    return true;
+  }
+
+  /** What was meant for one place lies in another; the first has what was there before it: nothing. */
+  #misdirect(strike: Strike, host: Host): boolean {
+    const places = placesIn(host);
+    if (places.length < 2) return false;
+    const [from, to] = [strike.draws.pick(places), strike.draws.pick(places)];
+    if (from === to) return false;
+    const length = Math.min(from.length, to.length, SECTOR_BYTES);
+    const meant = host.disk.durableBytes(from.path).slice(from.at, from.at + length);
+    const there = host.disk.durableBytes(to.path).slice(to.at, to.at + length);
+    host.disk.damage(from.path, from.at, meant);
+    host.disk.damage(to.path, to.at, there.map((byte, i) => byte ^ meant[i]!));
+    this.#world.note(host, `${length} bytes of ${from.path} at ${from.at} lie in ${to.path} at ${to.at}`);
+    return true;
+  }
+
+  #damageSnapshot(strike: Strike, host: Host): boolean {
+    const paths = host.disk.filesIn(SNAPSHOT_FOLDER).filter((path) =>
+      host.disk.durableBytes(path).length > 0
+    );
+    if (paths.length === 0) return false;
+    const path = strike.draws.pick(paths);
+    const at = strike.draws.below(host.disk.durableBytes(path).length);
+    host.disk.damage(path, at, new Uint8Array([1 << strike.draws.below(8)]));
+    this.#world.note(host, `a bit of ${path} flips at ${at}`);
+    return true;
+  }
+}
+
+/** True where all that this node holds is committed, and with it on other disks. */
+function hasCopiesElsewhere(host: Host): boolean {
+  const node = host.node?.inspect();
+  if (node === undefined || !host.isUp || node.state !== "member") return false;
+  if ((node.sizes["outboxBatches"] ?? 0) > 0 || (node.sizes["inputs"] ?? 0) > 0 || !host.disk.isSettled) {
+    return false;
+  }
+  return node.groups.every(({ last, commit, configuration }) =>
+    last === commit && configuration.incoming.length > 1
+  );
+}
+
+function placesIn(host: Host): Place[] {
+  return host.disk.filesIn(LOG_FOLDER).flatMap((path) =>
+    payloadsBeforeLast(host.disk.durableBytes(path)).map((extent) => ({ path, ...extent }))
+  );
+}

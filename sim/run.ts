@@ -1,0 +1,386 @@
+/**
+ * One run: a world of real nodes on simulated ports, from its seed to its verdict. First the mesh is formed; then faults
+ * strike while clients work; then a random core with a quorum is healed and must serve while the rest stays cut
+ * off; then all is healed and must converge, and what was promised is checked.
+ */
+import { AssertionFailure } from "../src/core/assert.ts";
+import { Node } from "../src/node/mod.ts";
+import { Checkers, SafetyViolation } from "./checkers/mod.ts";
+import { drawCore, leadsAlone, missingOf, notRefused } from "./convergence.ts";
+import { Nemesis } from "./faults/nemesis.ts";
+import { ask, formMesh, LivenessFailure } from "./formation.ts";
+import type { Host } from "./host.ts";
+import type { FaultCount } from "./ledger.ts";
+import { prepareHost, settingsOf, wear } from "./machines.ts";
+import type { Decisions } from "./prf.ts";
+import { drawRegime, type Regime } from "./regime.ts";
+import { formatRunName, parseRunName, type RunName } from "./run_name.ts";
+import type { NodeFactory } from "./simulated_node.ts";
+import { finish, type Steps } from "./steps.ts";
+import type { Checkpoint } from "./trace.ts";
+import { AUDITOR, Workload } from "./workload.ts";
+import { valueOf } from "./workloads/kv_client.ts";
+import type { Watcher } from "./watcher.ts";
+import { World } from "./world.ts";
+
+export type Outcome = "ok" | "crash" | "liveness" | "safety" | "stopped";
+
+export const EXIT_CODES: Readonly<Record<Outcome, number>> = {
+  ok: 0,
+  crash: 127,
+  liveness: 128,
+  safety: 129,
+  stopped: 0,
+};
+
+export interface RunResult {
+  readonly name: string;
+  readonly seed: string;
+  readonly outcome: Outcome;
+  /** Which checker, or which step did not end; "" where all is well. */
+  readonly checker: string;
+  readonly message: string;
+  readonly events: number;
+  readonly virtualMs: number;
+  readonly wallMs: number;
+  readonly trace: string;
+  readonly faults: Readonly<Record<string, FaultCount>>;
+  readonly checks: Readonly<Record<string, number>>;
+  readonly work: Readonly<Record<string, number>>;
+  /** Places of node code that were passed (src/node/marks.ts), and how often. */
+  readonly marks: Readonly<Record<string, number>>;
+  /** Assertions that failed in a run that goes on after them. */
+  readonly assertions: number;
+  /** The last events before the end of a failed run, one column for each node. */
+  readonly story: readonly string[];
+  readonly checkpoints: readonly Checkpoint[];
+}
+
+export interface RunSettings {
+  /** Stops before this event. */
+  readonly untilEvent?: number;
+  readonly factory?: NodeFactory;
+  /** Lines of the story of a failed run. */
+  readonly storyLines?: number;
+  /** Keeps so many events for the story. */
+  readonly logLimit?: number;
+  /** A tape to play, or a recorder (tape.ts). */
+  readonly decisions?: Decisions;
+  /** Sees what passes, for a picture of the run. */
+  readonly watcher?: Watcher;
+}
+
+/** How long the mesh is at rest, in election timeouts: several of everybody's. */
+const REST_ELECTIONS = 6;
+
+/** Node code threw. */
+export class NodeCrash extends Error {
+  override readonly name = "NodeCrash";
+  constructor(readonly host: Host, readonly error: unknown) {
+    super(`${host.name}: ${error instanceof Error ? error.stack ?? error.message : String(error)}`);
+  }
+}
+
+/** The run was told to stop at this event. */
+class Stopped extends Error {}
+
+export const realNode: NodeFactory = (io, settings, callers, observer) =>
+  new Node(io, settings, callers, observer);
+
+export function runOne(name: string, settings: RunSettings = {}): RunResult {
+  return finish(new Run(parseRunName(name), settings).perform());
+}
+
+/** A run that is driven from outside, as far as its driver wants. One at a time: it holds the traps of `globals.ts`. */
+export class SteppedRun {
+  readonly world: World;
+  readonly #steps: Steps<RunResult>;
+  #result: RunResult | null = null;
+
+  constructor(name: string, settings: RunSettings = {}) {
+    const run = new Run(parseRunName(name), settings);
+    this.world = run.world;
+    this.#steps = run.perform();
+  }
+
+  /** Null until the run is over. */
+  get result(): RunResult | null {
+    return this.#result;
+  }
+
+  /** Runs until so many events have passed since the beginning, or to the run's end; true where it is over. */
+  runTo(event: number): boolean {
+    this.world.pauseAtEvent = event;
+    while (this.#result === null && this.world.trace.events < event) {
+      const { done, value } = this.#steps.next();
+      if (done) this.#result = value;
+    }
+    return this.#result !== null;
+  }
+
+  /** Leaves the run where it is, for good. */
+  abandon(): void {
+    this.#steps.return(undefined as never);
+  }
+}
+
+class Run {
+  readonly #name: RunName;
+  readonly #settings: RunSettings;
+  readonly #checkers = new Checkers();
+  readonly #world: World;
+  readonly #regime: Regime;
+  readonly #workload: Workload;
+  readonly #nemesis: Nemesis;
+  readonly #countsAssertions: boolean;
+  #assertions = 0;
+
+  constructor(name: RunName, settings: RunSettings) {
+    this.#name = name;
+    this.#settings = settings;
+    this.#countsAssertions = name.options.assertions === "count";
+    this.#world = new World({
+      seed: name.seed,
+      factory: settings.factory ?? realNode,
+      observerOf: (host) => this.#checkers.observer(host),
+      onNodeError: (host, error) => this.#onNodeError(host, error),
+      afterStep: () => this.#afterStep(),
+      onFrame: (bytes) => this.#checkers.arrived(bytes),
+      ...(settings.logLimit === undefined ? {} : { logLimit: settings.logLimit }),
+      ...(settings.decisions === undefined ? {} : { decisions: settings.decisions }),
+      ...(settings.watcher === undefined ? {} : { watcher: settings.watcher }),
+    });
+    this.#regime = drawRegime(this.#world.prf, name.options);
+    for (let i = 0; i < this.#regime.nodes + this.#regime.spares; i++) this.#world.addHost(`n${i + 1}`);
+    this.#workload = new Workload(this.#world, this.#regime);
+    this.#workload.effects.onCommitted = (stream, ids) => this.#checkers.said.said(stream, ids);
+    this.#workload.watchObserver = this.#checkers.watches;
+    this.#workload.calls.observer = this.#checkers.callObserver();
+    this.#nemesis = new Nemesis(this.#world, this.#regime, this.#workload, {
+      control: this.#checkers.control,
+      settingsOf: (host, port) => settingsOf(host, this.#regime, port),
+    });
+  }
+
+  get world(): World {
+    return this.#world;
+  }
+
+  *perform(): Steps<RunResult> {
+    const startedMs = performance.now();
+    const { guard } = this.#world;
+    guard.install();
+    let outcome: Outcome = "ok";
+    let checker = "";
+    let message = "";
+    try {
+      yield* this.#phases();
+    } catch (error) {
+      [outcome, checker, message] = judge(error);
+    } finally {
+      guard.remove();
+    }
+    const { trace, ledger, nowUs } = this.#world;
+    this.#countPassive();
+    return {
+      name: formatRunName(this.#name),
+      seed: this.#world.prf.seed,
+      outcome,
+      checker,
+      message,
+      events: trace.events,
+      virtualMs: Math.floor(nowUs / 1000),
+      wallMs: performance.now() - startedMs,
+      trace: trace.hash,
+      faults: ledger.report(),
+      checks: this.#checkers.counts(),
+      work: this.#workload.counts(),
+      marks: this.#checkers.marks,
+      assertions: this.#assertions,
+      story: outcome === "ok" ? [] : this.#story(),
+      checkpoints: trace.checkpoints,
+    };
+  }
+
+  *#phases(): Steps<void> {
+    for (const host of this.#world.hosts) prepareHost(host, this.#regime);
+    const founders = this.#world.hosts.slice(0, this.#regime.nodes);
+    for (const host of founders) host.boot(settingsOf(host, this.#regime));
+    yield* formMesh(this.#world, founders, this.#workload, this.#regime.settings.votersLimit);
+    this.#beginFaults();
+    this.#workload.begin();
+    const untilUs = this.#world.nowUs + 1000 * this.#regime.faultPhaseMs;
+    yield* this.#world.advance(untilUs, () => this.#workload.isSpent);
+    this.#workload.end();
+    yield* this.#healCore();
+    yield* this.#healAll();
+    yield* this.#audit();
+    yield* this.#rest();
+    this.#checkers.final(this.#world.hosts, this.#workload.history, this.#workload.effects);
+  }
+
+  #beginFaults(): void {
+    wear(this.#world, this.#regime);
+    this.#nemesis.begin();
+  }
+
+  /** A connected quorum serves, whatever is with the others. */
+  *#healCore(): Steps<void> {
+    // While a member comes or goes, the quorum may be any of two.
+    if (this.#nemesis.operator.isBusy) return;
+    const core = drawCore(this.#world.prf.site("core"), this.#members(), this.#checkers.counted);
+    this.#world.note(null, `heal the core ${core.map((host) => host.name).join(" ")}`);
+    this.#nemesis.healCore(new Set(core));
+    const others = this.#world.hosts.filter((host) => !core.includes(host));
+    yield* this.#await("the core does not converge", () => [...missingOf(core, null), ...leadsAlone(others)]);
+    for (const host of core) yield* this.#serve(host);
+  }
+
+  *#healAll(): Steps<void> {
+    this.#world.note(null, "heal all");
+    this.#nemesis.healAll();
+    yield* this.#await("the mesh does not converge", () => this.#missing());
+    for (const host of this.#members()) yield* this.#serve(host);
+  }
+
+  #missing(): string[] {
+    const { task } = this.#nemesis.operator;
+    if (task !== "") return [`the operator has not done: ${task}`];
+    const members = this.#members();
+    const strangers = this.#world.hosts.filter((host) => host.isUp && !members.includes(host));
+    return [...missingOf(members, this.#workload), ...notRefused(strangers)];
+  }
+
+  /** Hosts of those whom the control log calls members. */
+  #members(): Host[] {
+    return this.#world.hosts.filter((host) => this.#checkers.control.memberByName(host.name) !== null);
+  }
+
+  *#await(what: string, missing: () => string[]): Steps<void> {
+    const deadlineUs = this.#world.nowUs + 1000 * this.#regime.convergenceMs;
+    for (;;) {
+      const left = missing();
+      if (left.length === 0) return;
+      if (this.#world.nowUs >= deadlineUs) throw new LivenessFailure(`${what}: ${left.join("; ")}`);
+      yield* this.#world.advance(this.#world.nowUs + 20_000);
+    }
+  }
+
+  /** One write through this host must succeed. */
+  *#serve(host: Host): Steps<void> {
+    const { history, calls } = this.#workload;
+    const deadlineUs = this.#world.nowUs + 1000 * this.#regime.convergenceMs;
+    let last = "no answer";
+    for (let n = 1; this.#world.nowUs < deadlineUs; n++) {
+      const value = (1_000_000 + this.#world.trace.events) * 16 + AUDITOR + 1;
+      const operation = history.invoke({
+        client: AUDITOR,
+        key: "key-0",
+        kind: "write",
+        value,
+        expected: null,
+      });
+      const bytes = new TextEncoder().encode(`v${value}`);
+      const reply = yield* ask(this.#world, calls, host, {
+        kind: "kv-put",
+        key: "key-0",
+        value: bytes,
+        expectedVersion: null,
+      });
+      if (reply?.kind === "version") {
+        history.return(operation, "ok");
+        return;
+      }
+      if (reply?.kind === "failed" && reply.error.outcome === "NOT_APPLIED") {
+        history.return(operation, "failed");
+      } else history.lose(operation);
+      if (reply?.kind === "failed") last = `${reply.error.code} ${reply.error.message}`;
+      yield* this.#world.advance(this.#world.nowUs + 50_000);
+    }
+    throw new LivenessFailure(`${host.name} does not serve: ${last}`);
+  }
+
+  /** Every key is read through every node: what was acknowledged must be there. */
+  *#audit(): Steps<void> {
+    const { history, calls } = this.#workload;
+    for (const host of this.#members()) {
+      for (let i = 0; i < this.#regime.work.keys; i++) {
+        const key = `key-${i}`;
+        const operation = history.invoke({ client: AUDITOR, key, kind: "read", value: 0, expected: null });
+        const reply = yield* ask(this.#world, calls, host, { kind: "kv-get", key });
+        if (reply?.kind !== "value") {
+          throw new LivenessFailure(`${host.name} does not read ${key} after convergence`);
+        }
+        history.return(operation, "ok", valueOf(reply.value));
+      }
+    }
+  }
+
+  /** In some runs the whole mesh is left alone for a while. */
+  *#rest(): Steps<void> {
+    if (!this.#world.prf.site("rest").chance(250_000)) return;
+    const { stability } = this.#checkers;
+    stability.isAtRest = true;
+    const forMs = REST_ELECTIONS * this.#regime.settings.raft.electionTimeoutMs;
+    yield* this.#world.advance(this.#world.nowUs + 1000 * forMs);
+    stability.isAtRest = false;
+  }
+
+  #afterStep(): void {
+    const { hosts, trace } = this.#world;
+    for (const host of hosts) {
+      if (!host.hasChanged) continue;
+      host.hasChanged = false;
+      if (host.isUp && this.#checkers.look(host) === "failed") this.#onFailed(host);
+      this.#nemesis.look(host);
+    }
+    if (this.#workload.effects.violations.length > 0) this.#checkers.delivery.check(this.#workload.effects);
+    if (trace.events === this.#settings.untilEvent) throw new Stopped();
+  }
+
+  /** A node that stopped by itself is started again by who watches over it. */
+  #onFailed(host: Host): void {
+    this.#world.ledger.strike("node-failed");
+    this.#world.note(host, "the node says that it failed");
+    this.#nemesis.supervise(host);
+  }
+
+  #onNodeError(host: Host, error: unknown): void {
+    if (error instanceof SafetyViolation || error instanceof Stopped) throw error;
+    if (!(error instanceof AssertionFailure) || !this.#countsAssertions) throw new NodeCrash(host, error);
+    this.#assertions += 1;
+    this.#nemesis.supervise(host);
+  }
+
+  /** Faults that strike by themselves, as the ports counted them. */
+  #countPassive(): void {
+    const { ledger, network, hosts } = this.#world;
+    const { framesLost, connectionsCut, dialsFailed, halfOpen, framesToTheDead } = network.counts;
+    ledger.strike("frame-corrupted", network.corruption.count);
+    ledger.strike("frame-vanished", network.counts.framesVanished);
+    ledger.strike("frame-lost", framesLost);
+    ledger.strike("connection-cut", connectionsCut);
+    ledger.strike("dial-failed", dialsFailed);
+    ledger.strike("end-unheard", halfOpen);
+    ledger.strike("frame-to-the-dead", framesToTheDead);
+    for (const { disk } of hosts) {
+      ledger.strike("disk-stall", disk.counts.stalls);
+      ledger.strike("sync-failed", disk.counts.syncFailures);
+      ledger.strike("sync-lied", disk.counts.lies);
+    }
+  }
+
+  #story(): string[] {
+    const names = this.#world.hosts.map((host) => host.name);
+    return this.#world.log.format(names, this.#settings.storyLines ?? 60, () => true);
+  }
+}
+
+/** What an error at the end of a run says: outcome, checker, message. Another one is thrown on. */
+export function judge(error: unknown): [Outcome, string, string] {
+  if (error instanceof Stopped) return ["stopped", "", ""];
+  if (error instanceof SafetyViolation) return ["safety", error.checker, error.message];
+  if (error instanceof LivenessFailure) return ["liveness", "liveness", error.message];
+  if (error instanceof NodeCrash) return ["crash", "crash", error.message];
+  throw error;
+}

@@ -1,0 +1,164 @@
+/** Everything that clients do in a run: the key-value's clients, and streams with their producers and consumers. */
+import type { Host } from "./host.ts";
+import type { Draws } from "./prf.ts";
+import type { Regime } from "./regime.ts";
+import { Calls } from "./workloads/clients.ts";
+import { Consumer } from "./workloads/consumer.ts";
+import { Effects } from "./workloads/effects.ts";
+import { KvHistory } from "./workloads/history.ts";
+import { Budget, KvClient } from "./workloads/kv_client.ts";
+import { KeyWatcher, type WatchObserver } from "./workloads/key_watcher.ts";
+import { Producer } from "./workloads/producer.ts";
+import type { World } from "./world.ts";
+
+/** What every consumer subscribes as. */
+export const SUBSCRIPTION = "default";
+
+export interface StreamPlan {
+  readonly name: string;
+  readonly source: Host;
+  readonly targets: readonly Host[];
+  /** Completion waits for the consumer at every target. */
+  readonly awaited: boolean;
+}
+
+/** Of the audit at the end: no other client has this number. */
+export const AUDITOR = 15;
+
+export class Workload {
+  readonly calls: Calls;
+  readonly effects = new Effects();
+  readonly history = new KvHistory();
+  readonly budget: Budget;
+  /** Of the streams that are opened before the faults begin. */
+  readonly plans: readonly StreamPlan[];
+  /** Names of those that clients use. */
+  readonly streams: string[] = [];
+  readonly producers: Producer[] = [];
+  readonly consumers: Consumer[] = [];
+  readonly watchers: KeyWatcher[] = [];
+  /** Told of what watches are shown; without it nobody watches. */
+  watchObserver: WatchObserver | null = null;
+  readonly #world: World;
+  readonly #regime: Regime;
+
+  constructor(world: World, regime: Regime) {
+    this.#world = world;
+    this.#regime = regime;
+    this.calls = new Calls(world);
+    this.budget = new Budget(regime.work.operations);
+    this.plans = this.#plan(world.prf.site("workload/streams"));
+  }
+
+  /** Clients begin; the mesh is formed and its streams are open. */
+  begin(): void {
+    const { work } = this.#regime;
+    for (let i = 0; i < work.kvClients; i++) {
+      new KvClient(this.#world, this.calls, this.history, this.budget, this.#regime, i).begin();
+    }
+    for (const plan of this.plans) this.beginStream(plan);
+    for (const host of this.watchObserver === null ? [] : this.#world.hosts) {
+      const watcher = new KeyWatcher(this.#world, this.calls, this.watchObserver!, host);
+      this.watchers.push(watcher);
+      watcher.begin();
+    }
+  }
+
+  /** Nobody waits any more for what clients at this host do: its member is taken away. */
+  retire(host: Host): void {
+    for (const client of [...this.producers, ...this.consumers]) if (client.host === host) client.retire();
+  }
+
+  /** Nothing new is begun; what is under way goes on until it is answered. */
+  end(): void {
+    this.effects.isEnding = true;
+    this.budget.left = 0;
+  }
+
+  get isSpent(): boolean {
+    return this.budget.left <= 0;
+  }
+
+  counts(): Record<string, number> {
+    const operations = this.history.operations;
+    const sum = (count: (producer: Producer) => number) =>
+      this.producers.reduce((total, one) => total + count(one), 0);
+    return {
+      kvOperations: operations.length,
+      kvOk: operations.filter((operation) => operation.outcome === "ok").length,
+      kvMismatch: operations.filter((operation) => operation.outcome === "mismatch").length,
+      kvFailed: operations.filter((operation) => operation.outcome === "failed").length,
+      kvUnknown: operations.filter((operation) => operation.outcome === "unknown").length,
+      watches: this.watchers.reduce((total, one) => total + one.counts.opened, 0),
+      changesShown: this.watchers.reduce((total, one) => total + one.counts.shown, 0),
+      published: sum((producer) => producer.counts.published),
+      publishRetries: sum((producer) => producer.counts.retried),
+      publishDuplicates: sum((producer) => producer.counts.duplicates),
+      sessions: sum((producer) => producer.counts.opened),
+      producerZombies: sum((producer) => producer.counts.zombies),
+      ackGaps: this.consumers.reduce((total, one) => total + one.counts.gaps, 0),
+      subscriberZombies: this.consumers.reduce((total, one) => total + one.counts.zombies, 0),
+      subscriptions: this.consumers.reduce((total, one) => total + one.counts.subscribed, 0),
+      messages: this.effects.counts.sent,
+      acknowledged: this.effects.counts.acknowledged,
+      effects: this.effects.counts.effects,
+      redelivered: this.effects.counts.redelivered,
+      completed: this.effects.counts.completed,
+    };
+  }
+
+  #plan(draws: Draws): StreamPlan[] {
+    const plans: StreamPlan[] = [];
+    if (this.#regime.nodes < 2) return plans; // A stream has two members.
+    for (let i = 0; i < this.#regime.work.streams; i++) {
+      const [source, ...others] = draws.shuffled(this.#world.hosts.slice(0, this.#regime.nodes));
+      const targets = others.slice(0, draws.between(1, Math.max(1, others.length)));
+      if (targets.length === 0 || draws.chance(300_000)) targets.push(source!);
+      const name = `stream-${i}`;
+      const awaited = this.#world.prf.site(`workload/${name}/awaited`).chance(500_000);
+      if (awaited) this.effects.awaited.add(name);
+      plans.push({ name, source: source!, targets, awaited });
+    }
+    return plans;
+  }
+
+  /** Clients of a stream that is open. */
+  beginStream({ name, source, targets }: StreamPlan): void {
+    const draws = this.#world.prf.site(`workload/${name}/clients`);
+    this.streams.push(name);
+    for (let i = 0; i < this.#regime.work.producersPerStream; i++) {
+      const host = draws.chance(800_000) ? source : draws.pick(targets);
+      const { calls, effects, budget } = this;
+      const members = [...new Set([source, ...targets])];
+      const producer = new Producer(
+        this.#world,
+        calls,
+        effects,
+        budget,
+        this.#regime,
+        host,
+        name,
+        `p${i}`,
+        members,
+      );
+      this.producers.push(producer);
+      producer.begin();
+    }
+    for (const host of targets) {
+      const mode = draws.pick(["sink", "acknowledge"] as const);
+      const { calls, effects } = this;
+      const consumer = new Consumer(
+        this.#world,
+        calls,
+        effects,
+        this.#regime,
+        host,
+        name,
+        SUBSCRIPTION,
+        mode,
+      );
+      this.consumers.push(consumer);
+      consumer.begin();
+    }
+  }
+}

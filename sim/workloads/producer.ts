@@ -1,0 +1,261 @@
+/**
+ * One producer of a stream: opens its session, publishes batches one after the other, and repeats a batch whose fate it
+ * does not know under the same sequence, through crashes of its node, until it is told. A fenced or unknown session is
+ * opened anew, and what the group has of it already is not sent again.
+ */
+import { encodeText } from "../../src/core/bytes.ts";
+import type { Sequence, Token } from "../../src/core/ids.ts";
+import { ULID_BYTES } from "../../src/core/ulid.ts";
+import type { CallFailure, Reply } from "../../src/node/calls.ts";
+import { encodeRecordBatch } from "../../src/stream/mod.ts";
+import { EventKind, type Target } from "../event_queue.ts";
+import type { Host } from "../host.ts";
+import type { Draws } from "../prf.ts";
+import type { Regime } from "../regime.ts";
+import type { World } from "../world.ts";
+import { type Caller, type Calls, RETRY_MEAN_MS, RETRY_MIN_MS } from "./clients.ts";
+import type { Effects, Level } from "./effects.ts";
+import type { Budget } from "./kv_client.ts";
+
+/** Sessions that say something after a newer one has taken over. */
+const ZOMBIE_PER_MILLION = 500_000;
+
+const HASTY_PER_MILLION = 250_000;
+const HASTY_BATCHES = 40;
+const NEW_SESSION_PER_MILLION = 300_000;
+
+interface Session {
+  readonly producerId: number;
+  readonly epoch: number;
+}
+
+interface Batch {
+  readonly baseSequence: number;
+  readonly ids: readonly string[];
+  readonly messages: readonly Uint8Array[];
+  readonly level: Level;
+}
+
+export class Producer implements Target, Caller {
+  readonly traceId = 253;
+  readonly name: string;
+  readonly stream: string;
+  readonly #world: World;
+  readonly #calls: Calls;
+  readonly #effects: Effects;
+  readonly #budget: Budget;
+  readonly #regime: Regime;
+  readonly #draws: Draws;
+  /** Of zombies. */
+  readonly #habits: Draws;
+  readonly #isHasty: boolean;
+  readonly host: Host;
+  /** Where the stream can be published to. */
+  readonly #members: readonly Host[];
+  /** Where a session that seemed dead speaks up. */
+  readonly #haunts: Draws;
+  #session: Session | null = null;
+  /** The one before it. */
+  #lastSession: Session | null = null;
+  #nextSequence = 1;
+  #batch: Batch | null = null;
+  #waiting: Token | null = null;
+  #isRetired = false;
+  readonly counts = { opened: 0, published: 0, retried: 0, duplicates: 0, zombies: 0 };
+  /** What the node said last where it refused. */
+  lastFailure = "";
+
+  constructor(
+    world: World,
+    calls: Calls,
+    effects: Effects,
+    budget: Budget,
+    regime: Regime,
+    host: Host,
+    stream: string,
+    name: string,
+    members: readonly Host[],
+  ) {
+    this.#world = world;
+    this.#calls = calls;
+    this.#effects = effects;
+    this.#budget = budget;
+    this.#regime = regime;
+    this.host = host;
+    this.stream = stream;
+    this.name = name;
+    this.#members = members;
+    this.#haunts = world.prf.site(`producer/${stream}/${name}/haunts`);
+    this.#draws = world.prf.site(`producer/${stream}/${name}`);
+    this.#habits = world.prf.site(`producer/${stream}/${name}/habits`);
+    this.#isHasty = this.#habits.chance(HASTY_PER_MILLION);
+  }
+
+  /** Nothing that it has handed over is without an answer. */
+  get isIdle(): boolean {
+    return this.#batch === null || this.#isRetired;
+  }
+
+  /** Its node is taken away for good, and what only that node holds with it. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#effects.retire(this.stream, this.name);
+  }
+
+  begin(): void {
+    this.#later(this.#regime.work.thinkMeanMs);
+  }
+
+  onEvent(): void {
+    if (this.#waiting !== null || this.#isRetired) return;
+    if (this.#session === null) this.#open();
+    else this.#publish();
+  }
+
+  onReply(token: Token, reply: Reply): void {
+    if (token !== this.#waiting) return;
+    this.#waiting = null;
+    if (this.#isRetired) return;
+    if (reply.kind === "producer") this.#opened(reply);
+    else if (reply.kind === "published") this.#published(reply);
+    else if (reply.kind === "failed") this.#failed(reply.error);
+    else throw new Error(`The node answered a producer with ${reply.kind}`);
+  }
+
+  onPush(): void {}
+
+  onLost(): void {
+    this.#waiting = null;
+    // A producer that was started anew as well does not know its session any more.
+    if (this.#habits.chance(NEW_SESSION_PER_MILLION)) this.#session = null;
+    this.#later(RETRY_MEAN_MS, RETRY_MIN_MS);
+  }
+
+  #open(): void {
+    const call = { kind: "producer-open", stream: this.stream, producer: this.name } as const;
+    this.#ask(this.#calls.make(this.host, call, this, this.#patienceMs()));
+  }
+
+  #opened({ producerId, epoch, nextSequence }: Reply & { readonly kind: "producer" }): void {
+    this.counts.opened += 1;
+    this.#session = { producerId, epoch };
+    this.#haunt();
+    this.#lastSession = this.#session;
+    const batch = this.#batch;
+    if (batch !== null && nextSequence >= batch.baseSequence + batch.ids.length) {
+      // The group has it: what was asked at another level is no longer asked.
+      this.#effects.acknowledge(this.stream, batch.ids, "COMMITTED", -1);
+      this.#batch = null;
+    } else if (nextSequence > this.#nextSequence) {
+      this.#effects.violations.push(
+        `producer ${this.name} of ${this.stream} is to go on with ${nextSequence} but has sent up to ${
+          this.#nextSequence - 1
+        }`,
+      );
+    }
+    if (this.#batch === null && nextSequence !== this.#nextSequence) {
+      this.#effects.violations.push(
+        `producer ${this.name} of ${this.stream} is to go on with ${nextSequence}, not ${this.#nextSequence}: ` +
+          "acknowledged messages are forgotten",
+      );
+    }
+    this.#later(1);
+  }
+
+  /**
+   * The session before this one publishes once more, as a process that only seemed dead: what it says is refused, also by a
+   * node that has not heard of the newer session yet.
+   */
+  #haunt(): void {
+    const session = this.#lastSession;
+    if (session === null || !this.#habits.chance(ZOMBIE_PER_MILLION)) return;
+    this.counts.zombies += 1;
+    const fields = {
+      ...session,
+      baseSequence: this.#nextSequence as Sequence,
+      ulid: new Uint8Array(ULID_BYTES),
+    };
+    const batch = encodeRecordBatch(fields, [encodeText(`${this.name}/zombie `)]);
+    const caller: Caller = {
+      onReply: (_token, reply) => {
+        if (reply.kind === "failed") return;
+        this.#effects.violations.push(
+          `a fenced session of producer ${this.name} of ${this.stream} published (epoch ${session.epoch})`,
+        );
+      },
+      onPush() {},
+      onLost() {},
+    };
+    const call = { kind: "publish", stream: this.stream, batch, level: "COMMITTED" } as const;
+    this.#calls.make(this.#haunts.pick(this.#members), call, caller, this.#patienceMs());
+  }
+
+  #publish(): void {
+    if (this.#batch === null) {
+      if (!this.#budget.spend()) return;
+      this.#batch = this.#draw();
+      this.#effects.send(this.stream, this.#batch.ids);
+    } else this.counts.retried += 1;
+    const { baseSequence, messages, level } = this.#batch;
+    const { producerId, epoch } = this.#session!;
+    const ulid = new Uint8Array(ULID_BYTES);
+    for (let i = 0; i < 8; i++) ulid[i] = baseSequence >> (8 * (i & 3));
+    const fields = { producerId, epoch, baseSequence: baseSequence as Sequence, ulid };
+    const batch = encodeRecordBatch(fields, messages);
+    const call = { kind: "publish", stream: this.stream, batch, level } as const;
+    this.#ask(this.#calls.make(this.host, call, this, this.#patienceMs()));
+  }
+
+  #draw(): Batch {
+    const { batchMessagesLimit, messageBytesLimit } = this.#regime.work;
+    const count = this.#draws.between(1, batchMessagesLimit);
+    const baseSequence = this.#nextSequence;
+    this.#nextSequence += count;
+    const ids: string[] = [];
+    const messages: Uint8Array[] = [];
+    for (let i = 0; i < count; i++) {
+      const id = `${this.name}/${baseSequence + i}`;
+      ids.push(id);
+      messages.push(encodeText(`${id} ${"x".repeat(this.#draws.below(messageBytesLimit))}`));
+    }
+    const drawn = this.#draws.pick(["QUEUED", "COMMITTED", "COMMITTED", "COMPLETED"] as const);
+    // Who waits for no commit fills the outbox.
+    const level = this.#isHasty && this.counts.published < HASTY_BATCHES ? "QUEUED" : drawn;
+    return { baseSequence, ids, messages, level };
+  }
+
+  #published({ firstOffset, duplicate }: Reply & { readonly kind: "published" }): void {
+    const batch = this.#batch!;
+    this.counts.published += 1;
+    if (duplicate) this.counts.duplicates += 1;
+    this.#effects.acknowledge(this.stream, batch.ids, batch.level, firstOffset);
+    this.#batch = null;
+    this.#later(this.#regime.work.thinkMeanMs);
+  }
+
+  #failed(error: CallFailure): void {
+    this.lastFailure = `${error.code} ${error.message}`;
+    if (error.code === "PRODUCER_FENCED" || error.code === "UNKNOWN_PRODUCER") this.#session = null;
+    // This producer sends one batch at a time and keeps to its node: there is never one missing before it.
+    if (error.code === "SEQUENCE_GAP") {
+      this.#effects.violations.push(
+        `producer ${this.name} of ${this.stream} was told of a gap before ${this.#batch?.baseSequence}`,
+      );
+    }
+    this.#later(RETRY_MEAN_MS, RETRY_MIN_MS);
+  }
+
+  #ask(token: Token | null): void {
+    this.#waiting = token;
+    if (token === null) this.#later(RETRY_MEAN_MS, RETRY_MIN_MS);
+  }
+
+  #patienceMs(): number {
+    return this.#regime.settings.callTimeoutMs * 2;
+  }
+
+  #later(meanMs: number, minMs = 0): void {
+    const waitUs = 1000 * (minMs + this.#draws.exponential(meanMs)) + 1;
+    this.#world.schedule(this.#world.nowUs + waitUs, this, EventKind.Client, 100, 0, null);
+  }
+}

@@ -1,0 +1,107 @@
+import { assertEquals } from "@std/assert";
+import type { MemberId } from "../../src/core/ids.ts";
+import { Absences } from "../../src/node/absences.ts";
+import { planVoters, type Standing } from "../../src/node/voter_plan.ts";
+import { simpleConfiguration } from "../../src/raft/mod.ts";
+
+const RULES = { votersLimit: 5, voterReplaceMs: 1000 };
+const ids = (...members: number[]) => members as MemberId[];
+
+/** Everyone in this text is a member: `3` is there and caught up, `3!` away for long, `3?` away, `3-` behind, `3x` leaving. */
+function standings(text: string, hosts: Record<number, string> = {}): Standing[] {
+  return text.split(" ").map((word) => {
+    const member = parseInt(word) as MemberId;
+    const mark = word.replace(/\d+/, "");
+    return {
+      member,
+      hosts: [hosts[member] ?? `host${member}`],
+      stays: mark !== "x",
+      awayMs: mark === "!" ? 1000 : mark === "?" ? 999 : 0,
+      caughtUp: mark !== "-",
+    };
+  });
+}
+
+function plan(
+  voters: readonly number[],
+  learners: readonly number[],
+  who: string,
+  hosts: Record<number, string> = {},
+  rules = RULES,
+) {
+  const configuration = simpleConfiguration(ids(...voters), ids(...learners));
+  const target = planVoters(1 as MemberId, configuration, standings(who, hosts), rules);
+  return target === null ? null : {
+    voters: [...target.voters].sort((a, b) => a - b),
+    learners: [...target.learners].sort((a, b) => a - b),
+  };
+}
+
+Deno.test("planVoters() brings newcomers in as learners and lets them vote once they have caught up", () => {
+  assertEquals(plan([1], [], "1 2 3x"), { voters: [1], learners: [2] } as never);
+  assertEquals(plan([1], [2], "1 2-"), null);
+  assertEquals(plan([1], [2], "1 2?"), null);
+  assertEquals(plan([1], [2, 3], "1 2 3 4"), { voters: [1, 2, 3], learners: [4] } as never);
+  assertEquals(plan([1, 2, 3, 4, 5], [6], "1 2 3 4 5 6"), null);
+  assertEquals(plan([1, 2, 3], [4], "1 2 3 4", {}, { ...RULES, votersLimit: 3 }), null);
+});
+
+Deno.test("planVoters() replaces a voter that is away for long by a learner that has caught up, in one step", () => {
+  const five = [1, 2, 3, 4, 5];
+  const cases: [string, readonly number[], string, readonly number[] | null][] = [
+    ["away for long", [6], "1 2 3! 4 5 6", [1, 2, 4, 5, 6]],
+    ["not away for long yet", [6], "1 2 3? 4 5 6", null],
+    ["nobody to take its place", [], "1 2 3! 4 5", null],
+    ["the learner is behind", [6], "1 2 3! 4 5 6-", null],
+    ["the learner is away", [6], "1 2 3! 4 5 6?", null],
+    ["the learner is leaving", [6], "1 2 3! 4 5 6x", null],
+    ["the first learner that can", [6, 7], "1 2 3! 4 5 6- 7", [1, 2, 4, 5, 7]],
+    ["two are dead: one after the other", [6, 7], "1 2 3! 4! 5 6 7", [1, 2, 4, 5, 6]],
+    ["no majority of the old voters is there", [6, 7], "1 2 3! 4! 5? 6 7", null],
+    ["the leader is no judge of itself", [6], "1! 2 3 4 5 6", null],
+  ];
+  for (const [what, learners, who, voters] of cases) {
+    const target = plan(five, learners, who);
+    assertEquals(target?.voters ?? null, voters as never, what);
+    // Who lost its vote listens, so that it is up to date when it comes back.
+    if (target !== null) assertEquals(target.learners.length, learners.length, what);
+  }
+});
+
+Deno.test("planVoters() gives no vote back to one that returns while others vote, and does where a vote is free", () => {
+  const before = plan([1, 2, 3, 4, 5], [6], "1 2 3! 4 5 6")!;
+  assertEquals(before.learners, ids(3));
+  assertEquals(plan(before.voters, before.learners, "1 2 3 4 5 6"), null);
+  assertEquals(plan(before.voters, before.learners, "1 2 3 4 5! 6")?.voters, ids(1, 2, 3, 4, 6));
+  assertEquals(plan([1, 2, 4, 5], [3], "1 2 3 4 5")?.voters, ids(1, 2, 3, 4, 5));
+});
+
+Deno.test("planVoters() does nothing while a change is under way", () => {
+  const joint = { ...simpleConfiguration(ids(1, 2, 3)), outgoing: ids(1, 2, 4) };
+  assertEquals(planVoters(1 as MemberId, joint, standings("1 2 3! 4 5"), RULES), null);
+});
+
+Deno.test("planVoters() prefers members on hosts where fewest vote", () => {
+  const rack = { 1: "a", 2: "b", 3: "c", 4: "a", 5: "c", 6: "d" };
+  const rules = { ...RULES, votersLimit: 3 };
+  assertEquals(plan([1, 2], [4, 5, 6], "1 2 4 5 6", rack, rules)?.voters, ids(1, 2, 5));
+  // The dead voter's own host is free again.
+  assertEquals(plan([1, 2, 3], [4, 5], "1 2 3! 4 5", rack, rules)?.voters, ids(1, 2, 5));
+  assertEquals(plan([1], [4, 5, 6], "1 4 5 6", { ...rack, 6: "c" }, rules)?.voters, ids(1, 4, 5));
+});
+
+Deno.test("Absences counts from the last session or answer, and begins anew after each", () => {
+  const absences = new Absences();
+  const [here, gone] = ids(1, 2);
+  const members = [{ memberId: here! }, { memberId: gone! }];
+  const look = (reachable: MemberId[], now: number) => absences.look(members, new Set(reachable), now);
+  look([here!], 1000);
+  look([here!], 1500);
+  assertEquals([absences.awayMs(here!, 0, 2000), absences.awayMs(gone!, 0, 2000)], [0, 1000]);
+  assertEquals(absences.awayMs(gone!, 1800, 2000), 200);
+  look([here!, gone!], 2000);
+  look([here!], 2100);
+  assertEquals(absences.awayMs(gone!, 0, 2200), 100);
+  absences.look([], new Set(), 2300);
+  assertEquals(absences.awayMs(gone!, 0, 2400), 0);
+});

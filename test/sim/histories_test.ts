@@ -1,0 +1,26 @@
+/**
+ * The misfortunes in which a well-liked message system lost acknowledged data or split (Jepsen, December 2025): again and
+ * again, and nothing that was acknowledged is lost, no replica stays different, no stream is given up.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { runMany } from "../../sim/mod.ts";
+import type { FaultKind } from "../../sim/faults/kinds.ts";
+
+const RUNS = 10;
+
+async function survives(kind: FaultKind): Promise<void> {
+  const report = await runMany({ from: "1", seeds: RUNS, jobs: 1, options: `faults=${kind}+crash-process` });
+  const failed = report.failed.map(({ name, message }) => `deno task sim replay ${name}: ${message}`);
+  assertEquals(failed, []);
+  assert(report.faults[kind]!.struck > 0, "it did happen");
+  assert(report.work["acknowledged"]! > 0, "there was something to lose");
+}
+
+Deno.test("a power failure of all machines loses nothing acknowledged", () => survives("power-everywhere"));
+
+Deno.test("a flipped bit in a log loses nothing, and is repaired from others", () => survives("flipped-bit"));
+
+Deno.test("a damaged snapshot gives no group up", () => survives("damaged-snapshot"));
+
+Deno.test("one crash while the others hear each other late leaves no two replicas different", () =>
+  survives("crash-with-late-peers"));

@@ -1,0 +1,40 @@
+/** The planted bugs stay up to date with the tree: each edit fits, once. That they are caught is shown by `deno task mutants`. */
+import { assertEquals } from "@std/assert";
+import { MUTANTS, NOT_PLANTED } from "../../sim/mutants/mod.ts";
+import { misfit } from "../../tools/mutants_plant.ts";
+import { formatPage, parsePage } from "../../tools/mutants_table.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+
+for (const mutant of MUTANTS) {
+  Deno.test(`the edits of ${mutant.id} fit the tree`, async () => {
+    assertEquals(await misfit(mutant, (file) => Deno.readTextFile(`${ROOT}/${file}`)), null);
+  });
+}
+
+Deno.test("a misfit says which text is not there, or there twice", async () => {
+  const edit = { file: "a.ts", from: "x", to: "y" };
+  const mutant = { id: "m", says: "", edits: [edit] };
+  assertEquals(await misfit(mutant, () => Promise.resolve("axb")), null);
+  assertEquals(await misfit(mutant, () => Promise.resolve("axbx")), 'a.ts holds "x" 2 times');
+  // The second edit of a file sees what the first one made of it.
+  const twice = { ...mutant, edits: [edit, { file: "a.ts", from: "y", to: "z" }] };
+  assertEquals(await misfit(twice, () => Promise.resolve("axb")), null);
+});
+
+Deno.test("planted bugs have names of their own", () => {
+  const ids = [...MUTANTS, ...NOT_PLANTED].map((each) => each.id);
+  assertEquals(new Set(ids).size, ids.length);
+});
+
+Deno.test("the page is read back as it was written", () => {
+  const [first, second] = MUTANTS;
+  const rows = [
+    { ...first!, fate: "caught", runs: 3, checker: "liveness", message: "", assertions: 2 },
+    { ...second!, fate: "survived", runs: 9, checker: "", message: "", assertions: 0 },
+  ].map(({ edits: _, ...row }) => row) as unknown as Parameters<typeof formatPage>[0];
+  const page = formatPage(rows, ["liveness", "other"]);
+  assertEquals(parsePage(page), [...rows]);
+  assertEquals(page.includes("- other"), true);
+  assertEquals(page.includes("- liveness"), false);
+});
