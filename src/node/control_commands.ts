@@ -17,6 +17,7 @@ import { type Origin, readOrigin, writeOrigin } from "../core/origin.ts";
 import { EntryKind } from "../raft/mod.ts";
 import type { JoinPolicy } from "./calls.ts";
 import { FIRST_FEATURE_LEVEL } from "./feature_level.ts";
+import type { AddressChange, LoggedChanges } from "./expected_members.ts";
 import type { IdentityPeer } from "./identity.ts";
 
 /** What a node says of itself when it asks to be admitted. */
@@ -207,44 +208,26 @@ export function decodeControlCommand(bytes: Uint8Array): ControlCommand {
   return command;
 }
 
-/** Whom these entries of the control log would make a member; who asks to be admitted gets the entry's index as its id. */
-export function candidatesIn(
+/** Whom these entries of the control log would make a member, remove or move; who asks to be admitted gets the entry's index as its id. */
+export function changesIn(
   entries: readonly { readonly index: number; readonly kind: EntryKind; readonly bytes: Uint8Array }[],
-): IdentityPeer[] {
-  const peers: IdentityPeer[] = [];
+): LoggedChanges {
+  const candidates: IdentityPeer[] = [];
+  const removals: { index: number; memberId: number }[] = [];
+  const addresses: AddressChange[] = [];
+  const admit = (index: number, { number, name, addresses }: Candidate) =>
+    candidates.push({ number, memberId: index, name, addresses });
   for (const { index, kind, bytes } of entries) {
     if (kind !== EntryKind.Command) continue;
     const command = decodeControlCommand(bytes);
-    const candidate = command.kind === "admit"
-      ? command.candidate
-      : command.kind === "genesis"
-      ? command.founder
-      : null;
-    if (candidate === null) continue;
-    const { number, name, addresses } = candidate;
-    peers.push({ number, memberId: index, name, addresses });
+    if (command.kind === "admit") admit(index, command.candidate);
+    if (command.kind === "genesis") admit(index, command.founder);
+    if (command.kind === "finish-removal") removals.push({ index, memberId: command.member });
+    if (command.kind === "update-addresses") {
+      addresses.push({ index, memberId: command.member, addresses: command.addresses });
+    }
   }
-  return peers;
-}
-
-/** A member's addresses as the log has them from `index` on. */
-export interface AddressChange {
-  readonly index: number;
-  readonly memberId: number;
-  readonly addresses: readonly string[];
-}
-
-export function addressChangesIn(
-  entries: readonly { readonly index: number; readonly kind: EntryKind; readonly bytes: Uint8Array }[],
-): AddressChange[] {
-  const changes: AddressChange[] = [];
-  for (const { index, kind, bytes } of entries) {
-    if (kind !== EntryKind.Command) continue;
-    const command = decodeControlCommand(bytes);
-    if (command.kind !== "update-addresses") continue;
-    changes.push({ index, memberId: command.member, addresses: command.addresses });
-  }
-  return changes;
+  return { candidates, removals, addresses };
 }
 
 function decodeBody(kind: number, origin: Origin, reader: ByteReader): ControlCommand {

@@ -10,7 +10,7 @@ import { EntryKind } from "../raft/mod.ts";
 import { parseAddress } from "../security/mod.ts";
 import { type LoadedEntry, readWholeFile, type RecoveredGroup, type WalRecovery } from "../wal/mod.ts";
 import type { NodeCompletion } from "./completions.ts";
-import { addressChangesIn, candidatesIn } from "./control_commands.ts";
+import { changesIn } from "./control_commands.ts";
 import { ControlMachine } from "./control_machine.ts";
 import { ControlState } from "./control_state.ts";
 import { createIdentity } from "./founding.ts";
@@ -83,7 +83,7 @@ export class Entrance {
     this.#recovery = recovery;
     runtime.connect(identity);
     // Before anybody can come in.
-    if (identity.state === "member") runtime.expectPeers(identity.peers);
+    if (identity.state === "member") runtime.expected.tell(identity.peers);
     runtime.setPeers([], 0);
     runtime.links.listen(runtime.settings.listenAddress, runtime.now);
   }
@@ -109,7 +109,7 @@ export class Entrance {
   enter(identity: Identity, done: () => void): void {
     const runtime = this.#runtime;
     runtime.setIdentity(identity);
-    runtime.expectPeers(identity.peers);
+    runtime.expected.tell(identity.peers);
     runtime.setPeers([], 0);
     const recovered = this.#recovery!;
     this.#membership = new Membership(runtime, recovered.groups, recovered.outbox);
@@ -182,8 +182,7 @@ export class Entrance {
    */
   #expectFromLog(entries: readonly LoadedEntry[]): void {
     const runtime = this.#runtime;
-    runtime.expectPeers(candidatesIn(entries));
-    runtime.expectAddresses(addressChangesIn(entries));
+    runtime.expected.read(changesIn(entries));
     const state = runtime.controlState;
     runtime.setPeers(state?.members() ?? [], state?.applied ?? 0);
   }

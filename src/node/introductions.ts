@@ -31,8 +31,8 @@ export function introduce(runtime: Runtime, newcomer: MemberId, to: MemberId): v
 export function introduced(runtime: Runtime, peer: IdentityPeer): void {
   const state = runtime.controlState;
   if (state === null || peer.memberId <= state.applied || peer.memberId === runtime.memberId) return;
-  if (runtime.expectedPeers >= MEMBERS_LIMIT) return;
-  runtime.expectPeers([peer]);
+  if (runtime.expected.toldCount >= MEMBERS_LIMIT) return;
+  runtime.expected.tell([peer]);
   runtime.setPeers(state.members(), state.applied);
   runtime.observer?.reach("a newcomer is introduced to who was away");
 }

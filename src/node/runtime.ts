@@ -19,10 +19,10 @@ import { Backups } from "./backup.ts";
 import { Beats, type BeatsHost } from "./beats.ts";
 import type { Callers, MeshEvent } from "./calls.ts";
 import type { NodeCompletion } from "./completions.ts";
-import type { AddressChange } from "./control_commands.ts";
 import type { ControlMachine } from "./control_machine.ts";
 import type { ControlState } from "./control_state.ts";
 import { Departures } from "./departures.ts";
+import { ExpectedMembers } from "./expected_members.ts";
 import { FEATURE_LEVEL } from "./feature_level.ts";
 import { saveIdentity } from "./founding.ts";
 import type { Group, GroupHost } from "./group.ts";
@@ -89,9 +89,7 @@ export class Runtime
   control: { readonly group: Group; readonly machine: ControlMachine } | null = null;
   #meshBytes: Uint8Array<ArrayBuffer> = new Uint8Array(ULID_BYTES);
   readonly #numbers = new Map<MemberId, NodeNumber>();
-  readonly #expected = new Map<number, IdentityPeer>();
-  /** Addresses that the log names beyond what is applied. */
-  readonly #expectedAddresses: AddressChange[] = [];
+  readonly expected = new ExpectedMembers();
   readonly #writer = new ByteWriter(64 * 1024);
   #outboxId = 0;
   readonly #identityChanges: {
@@ -237,39 +235,12 @@ export class Runtime
     };
   }
 
-  /** Members that this node was told of or that its log names, before they are applied. */
-  expectPeers(peers: readonly IdentityPeer[]): void {
-    for (const peer of peers) this.#expected.set(peer.memberId, peer);
-  }
-
-  get expectedPeers(): number {
-    return this.#expected.size;
-  }
-
-  /** Where the log says that members are, before that is applied: tried beside the addresses that are known. */
-  expectAddresses(changes: readonly AddressChange[]): void {
-    this.#expectedAddresses.push(...changes);
-  }
-
-  #addressesOf(peer: IdentityPeer, applied: number): readonly string[] {
-    const later = this.#expectedAddresses.filter(({ index, memberId }) =>
-      index > applied && memberId === peer.memberId
-    );
-    if (later.length === 0) return peer.addresses;
-    return [...new Set([...peer.addresses, ...later.flatMap(({ addresses }) => addresses)])];
-  }
-
   /**
    * The members as of control index `applied`: whom to dial, whom to accept. A member that is expected and whose admission
    * lies beyond is kept: without it there may be no majority to apply that admission.
    */
   setPeers(members: readonly IdentityPeer[], applied: number): void {
-    const others = members.filter((peer) => peer.memberId !== this.memberId);
-    for (const peer of this.#expected.values()) {
-      // A node that asked twice stands in the log twice; its number is the same.
-      const known = others.some((other) => other.number === peer.number);
-      if (peer.memberId > applied && peer.memberId !== this.memberId && !known) others.push(peer);
-    }
+    const others = this.expected.among(members, applied, this.memberId);
     this.#numbers.clear();
     for (const peer of others) this.#numbers.set(peer.memberId as MemberId, peer.number as NodeNumber);
     const left = this.identity.leftBehind.filter((peer) =>
@@ -280,7 +251,7 @@ export class Runtime
         number: peer.number as NodeNumber,
         memberId: peer.memberId as MemberId,
         name: peer.name,
-        addresses: this.#addressesOf(peer, applied),
+        addresses: this.expected.addressesOf(peer, applied),
       })),
       applied,
     );

@@ -5,7 +5,7 @@ import type { Index, MemberId } from "../../src/core/ids.ts";
 import { ADDRESSES_PER_MEMBER_LIMIT, STREAM_MEMBERS_LIMIT } from "../../src/core/limits.ts";
 import { NO_ORIGIN } from "../../src/core/origin.ts";
 import {
-  candidatesIn,
+  changesIn,
   type ControlCommand,
   decodeControlCommand,
   encodeControlCommand,
@@ -120,7 +120,7 @@ for (const [what, command] of Object.entries(UNREADABLE)) {
   });
 }
 
-Deno.test("candidatesIn names those whom admissions would make members, by the entry's index", () => {
+Deno.test("changesIn names those whom admissions would make members, by the entry's index", () => {
   fc.assert(fc.property(fc.array(fc.option(candidate), { maxLength: 8 }), (candidates) => {
     const entries = candidates.map((each, at) => ({
       index: at + 5 as Index,
@@ -142,6 +142,6 @@ Deno.test("candidatesIn names those whom admissions would make members, by the e
       const { number, name, addresses } = each;
       return [{ number: number as number, memberId: at + 5, name, addresses }];
     });
-    assertEquals(candidatesIn([noise, ...entries]), expected);
+    assertEquals(changesIn([noise, ...entries]).candidates, expected);
   }));
 });
