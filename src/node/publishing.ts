@@ -21,6 +21,7 @@ import {
 import type { LoadedEntry } from "../wal/mod.ts";
 import type { AckLevel } from "./calls.ts";
 import { LostRecords } from "./lost_records.ts";
+import { Offers } from "./offers.ts";
 import { Outbox, type OutboxRecord, type PublishWaiter } from "./outbox.ts";
 import { unknownOutcome } from "./replies.ts";
 import type { StreamSeat } from "./stream_seat.ts";
@@ -46,6 +47,7 @@ interface PendingOpen {
 export class Publishing {
   readonly #seat: StreamSeat;
   readonly #outbox = new Outbox();
+  readonly #offers = new Offers();
   /** Records of the log that are still being read; nothing is published before they are in their place. */
   readonly #recovering = new Map<number, Uint8Array | null>();
   /** Sorted by end: offsets complete in order. */
@@ -301,8 +303,11 @@ export class Publishing {
   /** Takes a batch from another member's outbox, as leader. Anything else is dropped: the member sends again. */
   offered(content: Uint8Array): void {
     if (!this.#seat.group.isLeader || this.#seat.record.closed) return;
-    verifyRecordBatch(content);
-    this.#seat.group.propose(content);
+    const header = verifyRecordBatch(content);
+    const { group: { raft }, state } = this.#seat;
+    if (this.#offers.isEarly(header, raft.term, state.lastSequence(header.producerId))) return;
+    if (this.#seat.group.propose(content).ok) this.#offers.taken(header);
+    else this.#offers.refused(header, raft.term);
   }
 
   #admit(token: Token, batch: Uint8Array): RecordBatchHeader | null {
