@@ -242,7 +242,7 @@ function decodeBody(kind: number, origin: Origin, reader: ByteReader): ControlCo
         founder: readCandidate(reader),
         trust: readTexts(reader, TEXT_BYTES_LIMIT),
         sealedAuthority: reader.blob(TEXT_BYTES_LIMIT).slice(),
-        featureLevel: reader.remaining === 0 ? FIRST_FEATURE_LEVEL : reader.u32(),
+        featureLevel: laterField(reader, (from) => from.u32(), FIRST_FEATURE_LEVEL),
       };
     case KIND["admit"]:
       return {
@@ -304,7 +304,7 @@ function decodeBody(kind: number, origin: Origin, reader: ByteReader): ControlCo
         targets: readTexts(reader, STREAM_MEMBERS_LIMIT),
         subscriptions: readTexts(reader, TEXT_BYTES_LIMIT),
         retentionBytes: reader.u64(),
-        borrow: reader.remaining === 0 ? 0 : reader.u8(),
+        borrow: laterField(reader, (from) => from.u8(), 0),
       };
     case KIND["lend-space"]:
       return { kind: "lend-space", origin, member: reader.u64() as MemberId, bytes: reader.u64() };
@@ -322,6 +322,16 @@ function decodeBody(kind: number, origin: Origin, reader: ByteReader): ControlCo
     default:
       throw new DecodeError(`Control command ${kind} is unknown to this version`);
   }
+}
+
+/** What commands of later builds end with; one that says no more than an earlier build is written as that build writes it. */
+function laterField(reader: ByteReader, read: (from: ByteReader) => number, without: number): number {
+  if (reader.remaining === 0) return without;
+  const value = read(reader);
+  if (value <= without) {
+    throw new DecodeError(`A field of a later version says ${value}, which is to be left out`);
+  }
+  return value;
 }
 
 export function writeCandidate(writer: ByteWriter, candidate: Candidate): void {

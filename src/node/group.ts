@@ -314,6 +314,16 @@ export class Group {
     return true;
   }
 
+  /** The state as it is, as a member would be given it; null while another takes its place. */
+  snapshotNow(): StoredSnapshot | null {
+    const { id, generation } = this;
+    const index = this.machine.applied;
+    const term = this.raft.termAt(index);
+    if (this.#closed || this.#installing !== null || term === null) return null;
+    const configurationBytes = encodeConfiguration(this.#appliedConfiguration);
+    return { group: id, generation, index, term, configurationBytes, state: this.machine.encode() };
+  }
+
   /** Forgets the group; what is under way for it ends in nothing. */
   close(): void {
     this.#closed = true;

@@ -425,6 +425,7 @@ export class Node implements Inbox {
     }
     for (const { request, entries, failed } of wal.takeLoaded()) {
       if (runtime.backups.loaded(request, entries, failed)) continue;
+      if (runtime.replays.loaded(request, entries)) continue;
       if (this.#entrance.loaded(request, entries) || runtime.repair.loaded(request, entries)) continue;
       for (const group of runtime.groups.values()) {
         if (group.loaded(request, entries, failed) || this.#streamLoaded(group, request, entries, failed)) {

@@ -38,6 +38,7 @@ import { type RequestHost, Requests } from "./requests.ts";
 import { type NodeSettings, walOptions } from "./settings.ts";
 import type { MachineHost } from "./machine_host.ts";
 import type { StreamHost } from "./stream_host.ts";
+import { StreamReplays } from "./stream_replay.ts";
 import type { UserStateMachine } from "./user_machine.ts";
 import type { StreamNode } from "./stream_seat.ts";
 
@@ -65,6 +66,7 @@ export class Runtime
   readonly requests: Requests<unknown>;
   readonly repair: Repair;
   readonly snapshotRepair: SnapshotRepair;
+  readonly replays: StreamReplays;
   readonly backups: Backups;
   /** Distinguishes this incarnation's requests from earlier ones'. */
   readonly boot: number;
@@ -125,6 +127,7 @@ export class Runtime
     this.requests = new Requests<unknown>(this);
     this.repair = new Repair(this);
     this.snapshotRepair = new SnapshotRepair(this);
+    this.replays = new StreamReplays(this);
     this.backups = new Backups(this);
   }
 
@@ -366,6 +369,13 @@ export class Runtime
   ): void {
     const flow = this.snapshotFiles.read(group, generation, index);
     this.run(flow as Flow<StoredSnapshot | null, NodeCompletion>, done, () => done(null));
+  }
+
+  /** A stream's state after `index`, a machine's as it is now; null where it cannot be made from what is here. */
+  rebuildSnapshot(group: Group, index: Index, done: (stored: StoredSnapshot | null) => void): void {
+    const stream = this.streams.get(group.id);
+    if (stream === undefined) done(group.snapshotNow());
+    else this.replays.replay(stream, index, done);
   }
 
   fetchState(group: Group, index: Index, now: number, done: (stored: StoredSnapshot | null) => void): void {

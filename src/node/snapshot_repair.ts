@@ -1,7 +1,8 @@
 /**
  * Repair of damaged snapshots. A newer one is only a short cut: without it the log is replayed. The one at which the log
  * begins is fetched from another member: the same where one keeps it, else a later one at which a member's log begins,
- * and then this node's log begins there too: what lies before it no member needs any more.
+ * and then this node's log begins there too: what lies before it no member needs any more. Where all logs begin earlier,
+ * a member makes it anew.
  */
 import { SennitError } from "../core/errors.ts";
 import type { GroupId, Index, MemberId } from "../core/ids.ts";
@@ -29,6 +30,8 @@ export interface SnapshotRepairHost {
     index: Index,
     done: (stored: StoredSnapshot | null) => void,
   ): void;
+  /** Makes one at `index` or later from the log where there is none; null where it cannot be made. */
+  rebuildSnapshot(group: Group, index: Index, done: (stored: StoredSnapshot | null) => void): void;
   note(text: string): void;
 }
 
@@ -113,18 +116,20 @@ export class SnapshotRepair {
   asked(from: MemberId, message: FetchSnapshotMessage): void {
     const { group: id, generation, index } = message;
     const group = this.#host.group(id);
-    const offer = group === null || group.generation !== generation ? null : group.snapshots.offer(index);
-    if (offer === null) {
+    if (group === null || group.generation !== generation || group.applied < index) {
       this.#answer(from, message, null);
       return;
     }
     if (this.#answering >= SNAPSHOT_ANSWERS_LIMIT) return; // The asker asks elsewhere, and again.
     this.#answering++;
-    this.#host.readSnapshot(id, generation, offer, (stored) => {
+    const done = (stored: StoredSnapshot | null) => {
       this.#answering--;
       const fits = stored !== null && stored.state.length <= SNAPSHOT_STATE_SENT_BYTES_LIMIT;
       this.#answer(from, message, fits ? stored : null);
-    });
+    };
+    const offer = group.snapshots.offer(index);
+    if (offer === null) this.#host.rebuildSnapshot(group, index, done);
+    else this.#host.readSnapshot(id, generation, offer, done);
   }
 
   /** A peer has answered. */

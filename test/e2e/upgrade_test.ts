@@ -186,7 +186,7 @@ Deno.test("a mesh is upgraded node by node, rolled back and upgraded again under
     assertEquals(JSON.parse(await run("status", "--data", fleet.data("a"), "--json")).featureLevel, 2);
     const ended = await fleet.endOf("c", "previous");
     assert(ended.code !== 0);
-    assertMatch(ended.stderr, /Control command 14 is unknown to this version/);
+    assertMatch(ended.stderr, /Feature level 2 is unknown to this version/);
   } finally {
     await load?.finish().catch(() => {}); // What went wrong first is what is to be said.
     await fleet.stop();
