@@ -160,7 +160,7 @@ export const REPLICATION: readonly Mutant[] = [
     id: "arrivals-by-index",
     says: "the bytes of an arrived entry are found by index, whatever the term",
     edits: [{
-      file: "src/node/group.ts",
+      file: "src/node/arrivals.ts",
       from: "return arrival.index === entry.index && arrival.term === entry.term;",
       to: "return arrival.index === entry.index;",
     }],

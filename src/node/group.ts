@@ -26,6 +26,7 @@ import {
   type SnapshotMeta,
 } from "../raft/mod.ts";
 import type { LoadedEntry, StoredSnapshot, Wal } from "../wal/mod.ts";
+import { type Arrival, Arrivals } from "./arrivals.ts";
 import type { GroupInspection, Observer } from "./inspection.ts";
 import type { Machine } from "./machine.ts";
 import type { SnapshotKeeper } from "./snapshot_keeper.ts";
@@ -49,13 +50,6 @@ export interface GroupHost {
   groupChanged(group: Group): void;
   /** This node cannot go on. */
   fail(error: unknown): void;
-}
-
-/** Bytes of entries that came in a frame and are not in the log yet; forgotten at the end of the turn. */
-interface Arrival {
-  readonly index: Index;
-  readonly term: Term;
-  readonly bytes: Uint8Array;
 }
 
 interface ArrivedSnapshot {
@@ -88,9 +82,7 @@ export class Group {
   readonly snapshots: SnapshotKeeper;
   readonly #host: GroupHost;
   readonly #memberId: MemberId;
-  #arrivals: Arrival[] = [];
-  /** After the arrival that was asked for last: they are persisted mostly in the order in which they came. */
-  #nextArrival = 0;
+  readonly #arrivals = new Arrivals();
   /** By index: the outbox record whose payload is the proposed entry. */
   readonly #fromOutbox = new Map<Index, { readonly term: Term; readonly outboxId: number }>();
   #held: HeldMessages[] = [];
@@ -162,7 +154,7 @@ export class Group {
     if (carriesBytes && this.#installing !== null) return;
     if (message.kind === "append") {
       message.entries.forEach((entry, at) => {
-        this.#arrivals.push({ index: entry.index, term: entry.term, bytes: entryBytes[at]! });
+        this.#arrivals.add({ index: entry.index, term: entry.term, bytes: entryBytes[at]! });
       });
     }
     // Snapshots come in chunks, but from and for the first build.
@@ -209,7 +201,7 @@ export class Group {
     this.raft.wake(this.#host.now);
     const result = this.raft.propose(EntryKind.Command, bytes.length);
     if (!result.ok) return result;
-    if (outboxId === 0) this.#arrivals.push({ index: result.index, term: result.term, bytes });
+    if (outboxId === 0) this.#arrivals.add({ index: result.index, term: result.term, bytes });
     else this.#fromOutbox.set(result.index, { term: result.term, outboxId });
     return result;
   }
@@ -226,8 +218,7 @@ export class Group {
         else this.#install(ready);
       }
     }
-    this.#arrivals = [];
-    this.#nextArrival = 0;
+    this.#arrivals.clear();
     this.#arrivedSnapshots = [];
     this.#fromOutbox.clear();
     if (this.#apply()) worked = true;
@@ -416,25 +407,13 @@ export class Group {
   /** The content of an entry that is about to be persisted. */
   #bytesOf(entry: EntryMeta): Uint8Array {
     if (entry.kind === EntryKind.Noop) return NO_BYTES;
-    const arrival = this.#arrivalOf(entry);
-    if (arrival !== null) return arrival.bytes;
+    const arrived = this.#arrivals.bytesOf(entry);
+    if (arrived !== null) return arrived;
     assert(
       entry.configuration !== null,
       `the bytes of entry ${entry.index} of term ${entry.term} are at hand`,
     );
     return encodeConfiguration(entry.configuration);
-  }
-
-  #arrivalOf(entry: EntryMeta): Arrival | null {
-    const arrivals = this.#arrivals;
-    let at = this.#nextArrival;
-    if (at >= arrivals.length || !isSame(arrivals[at]!, entry)) {
-      at = arrivals.length - 1;
-      while (at >= 0 && !isSame(arrivals[at]!, entry)) at--;
-      if (at < 0) return null;
-    }
-    this.#nextArrival = at + 1;
-    return arrivals[at]!;
   }
 
   #send(outgoing: Outgoing): void {
@@ -501,9 +480,7 @@ export class Group {
     );
     assert(arrived !== undefined, "the state of an accepted snapshot is at hand");
     // Entries that follow the snapshot may have come with it; their bytes are lent for this turn only.
-    const arrivals = ready.entries.length === 0
-      ? []
-      : this.#arrivals.map((each) => ({ ...each, bytes: each.bytes.slice() }));
+    const arrivals = ready.entries.length === 0 ? [] : this.#arrivals.copies();
     this.#installing = { ready, state: arrived.state, arrivals };
     this.snapshots.write(meta, arrived.state, () => this.#installed(), (error) => this.#host.fail(error));
   }
@@ -515,7 +492,7 @@ export class Group {
     const lsn = this.#host.wal.setBase(this.id, this.generation, { index: meta.index, term: meta.term });
     assert(ready.persistToken !== 0 && lsn !== 0, "an installed snapshot is persisted under a token");
     this.#installedToken = ready.persistToken;
-    this.#arrivals = [...arrivals, ...this.#arrivals];
+    this.#arrivals.putBack(arrivals);
     this.#take({ ...ready, snapshot: null });
     if (!this.#held.some((held) => held.token === ready.persistToken)) {
       this.#held.push({ token: ready.persistToken, lsn, messages: [] });
@@ -602,9 +579,4 @@ export class Group {
     this.snapshots.compacted(base.index, lsn);
     this.machine.compacted(base.index);
   }
-}
-
-/** Index and term name an entry (Raft paper, 5.3): equal ones have equal content. */
-function isSame(arrival: Arrival, entry: EntryMeta): boolean {
-  return arrival.index === entry.index && arrival.term === entry.term;
 }
