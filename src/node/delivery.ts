@@ -26,6 +26,8 @@ export class Delivery {
   readonly #seat: StreamSeat;
   readonly #subscribers = new Map<Token, Subscriber>();
   #moving = false;
+  /** What subscribers had said to have processed when they ended, by the subscription's name, until it is committed. */
+  readonly #left = new Map<string, { readonly epoch: number; readonly processed: Offset }>();
   /** The earliest deadline of an acknowledgement that waits. */
   #acksUntilMs = Infinity;
 
@@ -39,7 +41,7 @@ export class Delivery {
 
   /** True where nothing is to be done before something is asked. */
   get isIdle(): boolean {
-    return this.#subscribers.size === 0 && this.#acksUntilMs === Infinity;
+    return this.#subscribers.size === 0 && this.#left.size === 0 && this.#acksUntilMs === Infinity;
   }
 
   /** Sends what credit allows. */
@@ -64,6 +66,7 @@ export class Delivery {
 
   failAll(error: SennitError): void {
     for (const subscriber of [...this.#subscribers.values()]) this.#end(subscriber, error);
+    this.#left.clear();
   }
 
   subscribe(token: Token, name: string, fromOffset: Offset | null, creditBytes: number, now: number): void {
@@ -192,7 +195,9 @@ export class Delivery {
   }
 
   #end(subscriber: Subscriber, error: SennitError | null): void {
+    const { name, epoch, processed } = subscriber;
     this.#subscribers.delete(subscriber.token);
+    this.#left.set(name, { epoch, processed });
     const reason = error ?? new SennitError("SUBSCRIPTION_FENCED", "The subscription was cancelled");
     for (const { token } of subscriber.waiters) this.#seat.fail(token, unknownOutcome(reason));
     if (error !== null) {
@@ -282,11 +287,12 @@ export class Delivery {
     if (this.#moving) return;
     const member = this.#seat.node.memberId;
     const moves: OffsetMove[] = [];
-    for (const { name, epoch, processed } of this.#subscribers.values()) {
-      const committed = this.#seat.state.subscription(member, name);
-      if (committed !== null && committed.epoch === epoch && processed > committed.offset) {
-        moves.push({ member, subscription: name, epoch, offset: processed });
-      }
+    for (const { name, epoch, processed: offset } of this.#subscribers.values()) {
+      if (this.#rises(name, epoch, offset)) moves.push({ member, subscription: name, epoch, offset });
+    }
+    for (const [name, { epoch, processed: offset }] of this.#left) {
+      if (this.#rises(name, epoch, offset)) moves.push({ member, subscription: name, epoch, offset });
+      else this.#left.delete(name);
     }
     if (moves.length === 0) return;
     this.#moving = true;
@@ -298,5 +304,10 @@ export class Delivery {
       // Offsets only rise: whatever became of it, saying it again is right.
       () => this.#moving = false,
     );
+  }
+
+  #rises(name: string, epoch: number, offset: Offset): boolean {
+    const committed = this.#seat.state.subscription(this.#seat.node.memberId, name);
+    return committed !== null && committed.epoch === epoch && offset > committed.offset;
   }
 }

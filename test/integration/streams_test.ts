@@ -100,6 +100,20 @@ Deno.test("G89 what is acknowledged is not delivered again, what is not is", () 
     assertEquals((await take(third, 10)).length, 10);
   }));
 
+Deno.test("what a subscriber acknowledged right before it ended is not delivered again", () =>
+  Meshes.with(async (meshes) => {
+    const [a, b] = await formStream(meshes);
+    const producer = await a!.stream("s").producer("p");
+    for (let at = 0; at < 4; at++) await producer.publish(`m${at}`);
+    const first = await b!.stream("s").subscribe();
+    for await (const { offset } of first) if (offset === 2) break;
+    const unanswered = refusal("SUBSCRIPTION_FENCED", () => first.ack(2));
+    await first.close();
+    assertEquals((await unanswered).outcome, "UNKNOWN");
+    await using second = await b!.stream("s").subscribe();
+    assertEquals(await take(second, 1), ["m3"]);
+  }));
+
 Deno.test("an exclusive subscription is taken over by a newer subscriber", () =>
   Meshes.with(async (meshes) => {
     const [, b] = await formStream(meshes);
