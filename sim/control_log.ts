@@ -68,6 +68,15 @@ export class ControlLog {
     return left;
   }
 
+  /** True where the control group has a majority of its voters without this member, as its log says last. */
+  decidesWithout(id: number): boolean {
+    const configuration = this.#configurations.get(0)?.value;
+    if (configuration === undefined) return false;
+    const decides = (voters: readonly MemberId[]) =>
+      2 * voters.filter((voter) => voter !== id).length > voters.length || voters.length === 0;
+    return decides(configuration.incoming) && decides(configuration.outgoing);
+  }
+
   #isIn(group: number, initial: readonly number[], id: number): boolean {
     const configuration = this.#configurations.get(group)?.value;
     if (configuration === undefined) return initial.includes(id);

@@ -96,7 +96,7 @@ export class ChurnFaults implements Faults {
         return host === undefined ? null : { what: `evict ${host.name}`, script: this.#evict(host, strike) };
       }
       case "evict-dead": {
-        const host = strike.one(this.#spareable(MEMBERS_LEFT));
+        const host = strike.one(this.#spareable(MEMBERS_LEFT).filter((each) => this.#mayDie(each)));
         if (host === undefined) return null;
         return { what: `evict dead ${host.name}`, script: this.#evictDead(host, strike) };
       }
@@ -117,6 +117,11 @@ export class ChurnFaults implements Faults {
       const id = this.#control.memberByName(host.name)!.memberId;
       return this.#control.streams().every(({ members }) => !members.includes(id) || members.length > left);
     });
+  }
+
+  /** Where a voter has just gone, those who are left may not be able to do without another one yet. */
+  #mayDie(host: Host): boolean {
+    return this.#control.decidesWithout(this.#control.memberByName(host.name)!.memberId);
   }
 
   // Coming.
