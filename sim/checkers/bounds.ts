@@ -9,6 +9,7 @@ const LIMITS: Readonly<Record<string, number>> = {
   requests: PENDING_CALLS_LIMIT,
   reads: PENDING_CALLS_LIMIT,
   flows: 64,
+  appendLoads: 1_024,
   walSegments: 4_096,
   outboxBatches: 16 * OUTBOX_BATCHES_LIMIT,
 };

@@ -26,6 +26,7 @@ import {
   type SnapshotMeta,
 } from "../raft/mod.ts";
 import type { LoadedEntry, StoredSnapshot, Wal } from "../wal/mod.ts";
+import { AppendSender } from "./append_sender.ts";
 import { type Arrival, Arrivals } from "./arrivals.ts";
 import type { GroupInspection, Observer } from "./inspection.ts";
 import type { Machine } from "./machine.ts";
@@ -89,7 +90,7 @@ export class Group {
   #applyTo: Index;
   #appliedConfiguration: Configuration;
   #applyLoad = 0;
-  readonly #appendLoads = new Map<number, Outgoing>();
+  readonly #appends: AppendSender;
   #reads: { readonly context: number; readonly index: Index }[] = [];
   #failedReads: number[] = [];
   #installing: Installing | null = null;
@@ -122,12 +123,21 @@ export class Group {
     this.#host = options.host;
     this.#appliedConfiguration = options.appliedConfiguration;
     this.#applyTo = options.machine.applied;
+    this.#appends = new AppendSender(
+      this.id,
+      this.#host.wal,
+      (to, append, entryBytes) => this.#host.sendRaft(this, to, append, entryBytes, NO_BYTES),
+    );
     this.#snapshotSender = new SnapshotSender(
       options.snapshotChunkBytes,
       (to, chunk, bytes) => this.#host.sendRaft(this, to, chunk, [], bytes),
     );
   }
 
+  /** Appends that wait for the disk. */
+  get appendLoads(): number {
+    return this.#appends.size;
+  }
   get isLeader(): boolean {
     return this.raft.role === "leader";
   }
@@ -244,8 +254,8 @@ export class Group {
 
   /** A load that this group asked for has come. True where it was this group's. */
   loaded(request: number, entries: readonly LoadedEntry[], failed: ErrorCode | null): boolean {
-    const outgoing = this.#appendLoads.get(request);
-    if (request !== this.#applyLoad && outgoing === undefined) return false;
+    const isAppend = this.#appends.has(request);
+    if (request !== this.#applyLoad && !isAppend) return false;
     // Not in the log any more: nobody needs it. Damaged: it is fetched from a peer, and what needs it goes on then. Anything
     // else is the disk's, and this member can vouch for its log no longer.
     if (failed !== null && failed !== "NOT_FOUND" && failed !== "DATA_DAMAGED") {
@@ -253,15 +263,13 @@ export class Group {
       this.#host.fail(new SennitError(failed, text));
       return true;
     }
-    if (outgoing === undefined) {
+    if (!isAppend) {
       this.#applyLoad = 0;
       // A snapshot that is being installed takes the place of all of it.
       if (failed === null && this.#installing === null) this.#applyLoaded(entries);
       return true;
     }
-    this.#appendLoads.delete(request);
-    // The core sends again what is not acknowledged: what could not be read is simply not sent.
-    if (failed === null) this.#sendAppend(outgoing, entries);
+    this.#appends.loaded(request, failed === null ? entries : null);
     return true;
   }
 
@@ -418,38 +426,9 @@ export class Group {
 
   #send(outgoing: Outgoing): void {
     const { message } = outgoing;
-    if (message.kind === "append" && message.entries.length > 0) this.#sendAppend(outgoing, []);
+    if (message.kind === "append" && message.entries.length > 0) this.#appends.send(outgoing);
     else if (message.kind === "snapshot") this.#sendSnapshot(outgoing.to, message.term, message.snapshot);
     else this.#host.sendRaft(this, outgoing.to, message, [], NO_BYTES);
-  }
-
-  /** Sends an append once all its entries' bytes are at hand; drops it where the log has moved on. */
-  #sendAppend(outgoing: Outgoing, loaded: readonly LoadedEntry[]): void {
-    const { message } = outgoing;
-    assert(message.kind === "append", "only appends carry entries");
-    const bytes: Uint8Array[] = [];
-    for (const entry of message.entries) {
-      const found = this.#entryBytes(entry.index, entry.term, loaded);
-      if (found === "gone") return;
-      if (found === null) {
-        // A second miss after a load means that the cache is smaller than one append: give up, the core repeats.
-        if (loaded.length > 0) return;
-        const last = message.entries[message.entries.length - 1]!.index;
-        const request = this.#host.wal.load(this.id, message.entries[0]!.index, last, Infinity);
-        this.#appendLoads.set(request, outgoing);
-        return;
-      }
-      bytes.push(found);
-    }
-    this.#host.sendRaft(this, outgoing.to, message, bytes, NO_BYTES);
-  }
-
-  #entryBytes(index: Index, term: Term, loaded: readonly LoadedEntry[]): Uint8Array | null | "gone" {
-    for (const entry of loaded) if (entry.index === index) return entry.term === term ? entry.bytes : "gone";
-    const entry = this.#host.wal.entry(this.id, index);
-    // What is damaged cannot be sent; the core repeats the append, and by then it may be repaired.
-    if (entry === null || entry.term !== term || entry.damaged) return "gone";
-    return entry.bytes;
   }
 
   #sendSnapshot(to: MemberId, term: Term, snapshot: SnapshotMeta): void {

@@ -209,6 +209,7 @@ export class Node implements Inbox {
         requests: runtime.requests.size,
         reads: this.#reads.size,
         flows: runtime.flows.size,
+        appendLoads: [...runtime.groups.values()].reduce((total, each) => total + each.appendLoads, 0),
         damagedEntries: runtime.repair.size,
         walSegments: wal.segments,
         outboxBatches: [...runtime.streams.values()].reduce((total, each) => total + each.outboxBatches, 0),
