@@ -77,6 +77,7 @@ const RETRIABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "OVERLOADED",
   "SHUTTING_DOWN",
   "RETENTION_HELD",
+  "DISK_FULL", // The node goes on by itself once there is space; until then another one may serve.
   "UNREACHABLE",
 ]);
 

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import accounts from "../../examples/accounts/simulation.ts";
 import { Accounts } from "../../examples/accounts/app.ts";
 import {
+  type FaultSchedule,
   replicate,
   simulate,
   type SimulateOptions,
@@ -10,8 +11,9 @@ import {
   SimulationFailure,
   type StateMachine,
 } from "../../sim/testing/mod.ts";
+import { freshSeed } from "../sim/fresh_seed.ts";
 
-const FRESH = String(Date.now() % 1_000_000_000);
+const FRESH = freshSeed();
 
 /** Adds what it is told to; variants of it make the mistakes that users make. */
 class Counter implements StateMachine<number, null> {
@@ -58,6 +60,12 @@ Deno.test("accounts keep every cent, whatever strikes, over snapshots and restar
   const { faults, work } = await simulate({ ...accounts, seeds: 30, from: FRESH });
   assert(work["processesCrashed"]! > 30, JSON.stringify(work));
   assert(faults["crash-power"]!.struck > 0 && faults["snapshot-installed"]!.struck > 0);
+});
+
+Deno.test("clients wait while a disk is full", async () => {
+  const faults: FaultSchedule = [{ atMs: 2356, kind: "full-disk", nodes: [2, 3, 1], forMs: 2888 }];
+  const { faults: seen } = await simulate({ ...accounts, seeds: 1, from: "0000000010917e7c", faults });
+  assertEquals(seen["full-disk"]!.tried, 1);
 });
 
 Deno.test("a machine that forgets in its snapshot what it has answered is found out", async () => {

@@ -3,8 +3,9 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import careless from "../../examples/payments/careless_simulation.ts";
 import payments from "../../examples/payments/simulation.ts";
 import { simulate, SimulationFailure } from "../../sim/testing/mod.ts";
+import { freshSeed } from "../sim/fresh_seed.ts";
 
-const FRESH = String(Date.now() % 1_000_000_000);
+const FRESH = freshSeed();
 
 Deno.test("the careless payments are found out within 200 runs, with few faults left, and run again alike", async () => {
   const failure = await assertRejects(
