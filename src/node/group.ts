@@ -228,6 +228,8 @@ export class Group {
         else this.#install(ready);
       }
     }
+    const { observer } = this.#host;
+    if (observer !== null) { for (const mark of this.raft.takeMarks()) observer.reach(mark); }
     this.#arrivals.clear();
     this.#arrivedSnapshots = [];
     this.#fromOutbox.clear();

@@ -3,8 +3,11 @@
  * node tells its observer of each; without one they cost nothing.
  */
 
+import { RAFT_MARKS, RARE_RAFT_MARKS } from "../raft/mod.ts";
+
 /** Passed within a hundred runs that are drawn as usual. */
 export const MARKS = [
+  ...RAFT_MARKS,
   "a snapshot of another member was installed",
   "a certificate was renewed",
   "the disk hangs and leadership is given up",
@@ -18,6 +21,7 @@ export const MARKS = [
 
 /** Passed now and then: seen is good, unseen proves nothing. */
 export const RARE_MARKS = [
+  ...RARE_RAFT_MARKS,
   "a snapshot goes on where it broke off",
   "a log is held for a stream of others",
   "another member's address is relayed",

@@ -7,6 +7,7 @@ import { type Index, type MemberId, NO_MEMBER, type Term } from "../core/ids.ts"
 import type { Random } from "../io/mod.ts";
 import type { Leadership } from "./leadership.ts";
 import type { Log } from "./log.ts";
+import type { RaftMark } from "./marks.ts";
 import { patienceMs } from "./priority.ts";
 import type { Persistence } from "./persistence.ts";
 import type { Configuration, EntryMeta, RaftMessage, RaftOptions, Role, SnapshotMeta } from "./types.ts";
@@ -71,6 +72,9 @@ export class Core {
   /** By the name under which they travel, oldest first. */
   readonly forwardedReads = new Map<number, ForwardedRead>();
   forwardedReadName = 0;
+
+  /** Where the core was since somebody looked. */
+  readonly passed = new Set<RaftMark>();
 
   constructor(
     readonly options: RaftOptions,
@@ -180,8 +184,12 @@ export class Core {
    * before they are ever written.
    */
   #dropAcknowledgements(): void {
+    const collected = this.outbox.length;
     this.outbox = this.outbox.filter(({ message }) =>
       message.kind !== "append-reply" || !message.success || message.term > this.term
     );
+    if (this.outbox.length < collected) {
+      this.passed.add("raft: acknowledgements of an earlier term are dropped");
+    }
   }
 }

@@ -110,6 +110,11 @@ export function stepVote(core: Core, from: MemberId, message: RaftMessage & { ki
   const free = core.vote === from || (core.vote === NO_MEMBER && core.leader === NO_MEMBER);
   const granted = message.term === core.term && free &&
     isUpToDate(core, message.lastIndex, message.lastTerm);
+  if (!granted && message.term === core.term) {
+    core.passed.add(
+      free ? "raft: a vote is refused to a shorter log" : "raft: a vote is refused to a second candidate",
+    );
+  }
   if (granted) {
     assert(core.role !== "candidate" && core.role !== "leader", "who voted for itself votes for nobody else");
     if (core.role === "pre-candidate") becomeFollower(core, core.term, NO_MEMBER);
@@ -137,6 +142,7 @@ export function stepVoteReply(
   from: MemberId,
   message: RaftMessage & { kind: "vote-reply" },
 ): void {
+  if (message.granted && message.term < core.term) core.passed.add("raft: a late grant is ignored");
   if (core.role !== "candidate" || message.term !== core.term) return;
   assert(from !== core.self, "the own vote does not travel");
   core.votes.set(from, message.granted);

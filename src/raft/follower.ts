@@ -29,6 +29,7 @@ export function becomeFollower(core: Core, term: Term, leader: MemberId): void {
 /** A message that only the leader of `term` sends. False where that term is over; its sender is told. */
 export function followLeader(core: Core, from: MemberId, term: Term, about: Index): boolean {
   if (term < core.term) {
+    core.passed.add("raft: a leader of an earlier term is told");
     // Also an isolated member's way back: it was left in a later term, which the leader must learn of.
     refuse(core, from, about, 0 as Index, 0 as Term);
     return false;
@@ -54,6 +55,7 @@ export function stepAppend(core: Core, from: MemberId, message: RaftMessage & { 
     const hintTerm = log.termAt(hintIndex);
     assert(hintTerm !== null, "a hint is of an entry that is there");
     assert(hintIndex < previousIndex || hintTerm !== previousTerm, "a hint leads back, in place or in term");
+    core.passed.add("raft: a log that does not match is refused with a hint");
     refuse(core, from, previousIndex, hintIndex, hintTerm);
     return;
   }
@@ -70,6 +72,10 @@ function appendEntries(core: Core, entries: readonly EntryMeta[]): void {
     if (entry.index <= log.lastIndex) {
       if (entry.index <= log.baseIndex || log.matches(entry.index, entry.term)) continue;
       assert(entry.index > core.commit, "what is committed is never replaced");
+      core.passed.add("raft: a conflicting tail is cut off");
+      if (log.configurationIndex >= entry.index) {
+        core.passed.add("raft: a change of the configuration is cut off");
+      }
       log.truncateAfter(entry.index - 1 as Index);
       core.persistence.truncateAfter(entry.index - 1 as Index);
     }
@@ -96,6 +102,7 @@ export function stepSnapshot(core: Core, from: MemberId, message: RaftMessage & 
     if (core.log.matches(snapshot.index, snapshot.term)) core.commitTo(snapshot.index);
     else installSnapshot(core, snapshot);
   }
+  if (core.snapshot === null) core.passed.add("raft: a snapshot brings nothing new");
   assert(core.commit >= snapshot.index, "a snapshot holds committed entries only");
   acknowledge(core, from, core.commit);
 }

@@ -73,6 +73,9 @@ export function advanceCommit(core: Core, leadership: Leadership): void {
   const before = core.commit;
   const reached = quorumValue(core.configuration, leadership.matchOf) as Index;
   assert(reached <= core.log.lastIndex, "nobody has more than the leader");
+  if (reached > before && core.log.termAt(reached) !== core.term) {
+    core.passed.add("raft: entries of an earlier term wait for one of this term");
+  }
   if (reached <= before || core.log.termAt(reached) !== core.term) return;
   core.commitTo(reached);
   for (let index = before + 1; index <= reached; index++) {
@@ -80,6 +83,7 @@ export function advanceCommit(core: Core, leadership: Leadership): void {
   }
   assert(leadership.uncommittedBytes >= 0, "uncommitted bytes are counted in and out");
   if (core.log.configurationIndex > reached) return;
+  if (isJoint(core.configuration)) core.passed.add("raft: a joint configuration is left");
   // Committed by majorities of both: from now on only the new voters count. Also where an earlier leader began it.
   if (isJoint(core.configuration)) appendConfiguration(core, leadership, leaveJoint(core.configuration));
   // A removed leader manages the group until its removal is committed (paper, end of section 6).
@@ -88,6 +92,7 @@ export function advanceCommit(core: Core, leadership: Leadership): void {
 
 /** Tells everyone of the commit, and the furthest voter to take over at once. */
 function resignRemoved(core: Core, leadership: Leadership): void {
+  core.passed.add("raft: a leader is removed by its own entry");
   let successor = NO_MEMBER;
   let furthest = -1;
   for (const [member, progress] of leadership.progress) {
@@ -121,13 +126,18 @@ export function tickLeader(core: Core, leadership: Leadership): void {
   const { now } = core;
   if (core.quiesced) return;
   if (now >= leadership.quorumDeadlineMs && !quorumIsThere(core, leadership)) {
+    core.passed.add("raft: a leader hears from no majority");
     becomeFollower(core, core.term, NO_MEMBER);
     return;
   }
   assert(now < leadership.quorumDeadlineMs, "a leader was in contact with a quorum");
-  if (now >= leadership.transferDeadlineMs) leadership.endTransfer();
+  if (now >= leadership.transferDeadlineMs) {
+    core.passed.add("raft: a transfer of leadership is given up");
+    leadership.endTransfer();
+  }
   for (const progress of leadership.progress.values()) {
     if (progress.state === "snapshot" && now >= progress.snapshotDeadlineMs) {
+      core.passed.add("raft: a snapshot's transfer is given up");
       progress.becomeProbe(progress.match + 1 as Index);
     }
   }
@@ -199,6 +209,7 @@ export function stepAppendReply(
 function repair(core: Core, from: MemberId, message: RaftMessage & { kind: "append-reply" }): void {
   const progress = core.leadership!.progress.get(from)!;
   assert(!message.success, "only a refusal asks for repair");
+  if (message.index <= progress.match) core.passed.add("raft: a late refusal is ignored");
   // What matched once is never refused: such a refusal is late. So is one to an older probe.
   if (message.index <= progress.match || progress.state === "snapshot") return;
   if (progress.state === "probe" && message.index !== progress.next - 1) return;
@@ -223,6 +234,7 @@ export function stepHeartbeatReply(
   // A probe that is still not answered now is taken for lost; so is a window that has not moved since the last time.
   progress.probeSent = false;
   if (progress.match < core.log.lastIndex && progress.match === progress.matchAtHeartbeat) {
+    core.passed.add("raft: a window that does not move is probed");
     progress.probeWanted = true;
   }
   progress.matchAtHeartbeat = progress.match;

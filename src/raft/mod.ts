@@ -22,6 +22,7 @@ export {
 } from "./configuration_codec.ts";
 export type { Accepted, ChangeRefusal, ProposalRefusal, Refused } from "./membership.ts";
 export { majorityOf } from "./quorum.ts";
+export { RAFT_MARKS, type RaftMark, RARE_RAFT_MARKS } from "./marks.ts";
 export { Raft } from "./raft.ts";
 export type { Restored } from "./raft.ts";
 export type { PeerStatus, RaftStatus } from "./status.ts";

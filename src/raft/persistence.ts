@@ -10,6 +10,7 @@ interface Pending {
   readonly token: number;
   /** The log is durable up to here once `token` completes, as far as this write goes. 0: nothing of the log. */
   through: Index;
+  isTakenBack: boolean;
 }
 
 export class Persistence {
@@ -44,24 +45,27 @@ export class Persistence {
     assert(withLog || hardState, "a write has a content");
     assert(lastIndex + 1 >= this.#nextIndex, "a write does not shorten the log");
     const token = ++this.#lastToken;
-    this.#pending.push({ token, through: withLog ? lastIndex : 0 as Index });
+    this.#pending.push({ token, through: withLog ? lastIndex : 0 as Index, isTakenBack: false });
     if (withLog) this.#nextIndex = lastIndex + 1 as Index;
     if (hardState) this.#hardStateToken = token;
     return token;
   }
 
-  /** The write of `token`, and every one before it, is durable. */
-  complete(token: number): void {
+  /** The write of `token`, and every one before it, is durable. True where some of it had been replaced meanwhile. */
+  complete(token: number): boolean {
     assert(token <= this.#lastToken, "only what was handed out completes");
     assert(token > this.#completedToken, "completions come once and in order");
     this.#completedToken = token;
     let done = 0;
+    let wasTakenBack = false;
     for (; done < this.#pending.length && this.#pending[done]!.token <= token; done++) {
+      wasTakenBack ||= this.#pending[done]!.isTakenBack;
       const through = this.#pending[done]!.through;
       if (through > this.#durableIndex) this.#durableIndex = through;
     }
     this.#pending.splice(0, done);
     assert(this.#durableIndex < this.#nextIndex, "only what was handed out is durable");
+    return wasTakenBack;
   }
 
   /** The token after which the log is durable up to `index`; 0 where it is already. */
@@ -87,6 +91,10 @@ export class Persistence {
 
   #takeBack(index: Index): void {
     if (this.#durableIndex > index) this.#durableIndex = index;
-    for (const pending of this.#pending) if (pending.through > index) pending.through = index;
+    for (const pending of this.#pending) {
+      if (pending.through <= index) continue;
+      pending.through = index;
+      pending.isTakenBack = true;
+    }
   }
 }

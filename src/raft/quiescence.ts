@@ -28,6 +28,7 @@ export function quiesce(core: Core, leadership: Leadership): boolean {
   const { term, commit } = core;
   for (const member of leadership.progress.keys()) core.send(member, { kind: "quiesce", term, commit });
   core.quiesced = true;
+  core.passed.add("raft: a group falls silent");
   return true;
 }
 
@@ -56,6 +57,7 @@ export function stepQuiesce(core: Core, from: MemberId, message: RaftMessage & {
 /** Ends the silence, with time as it is now; does nothing where there is none. `by`: who woke this member, 0 for itself. */
 export function wake(core: Core, by: MemberId = NO_MEMBER): void {
   if (!core.quiesced) return;
+  core.passed.add("raft: a silent group is woken");
   core.quiesced = false;
   const { leadership, now, options } = core;
   if (leadership === null) {

@@ -47,6 +47,7 @@ import {
   proposeCommand,
   type Refused,
 } from "./membership.ts";
+import type { RaftMark } from "./marks.ts";
 import { checkOptions } from "./options.ts";
 import { Persistence } from "./persistence.ts";
 import { stepQuiesce, wake, wakes } from "./quiescence.ts";
@@ -73,6 +74,8 @@ export interface Restored {
   /** Consecutive from `base.index + 1`. */
   readonly entries: readonly EntryMeta[];
 }
+
+const NO_MARKS: RaftMark[] = [];
 
 export class Raft {
   readonly #core: Core;
@@ -106,7 +109,10 @@ export class Raft {
     // Who sleeps takes its leader to be there, unless that asks for votes itself.
     const trusts = core.quiesced && from !== core.leader;
     if (core.quiesced && wakes(message)) wake(core, from);
-    if (asksForVote && !message.transfer && (trusts || leaderInOffice(core))) return;
+    if (asksForVote && !message.transfer && (trusts || leaderInOffice(core))) {
+      core.passed.add("raft: a campaign is ignored while a leader is in office");
+      return;
+    }
     if (message.term > core.term && entersTerm(message)) {
       becomeFollower(core, message.term, speaksAsLeader(message) ? from : NO_MEMBER);
     }
@@ -187,7 +193,9 @@ export class Raft {
   /** All that was handed out up to and with `persistToken` is durable. */
   persisted(persistToken: number): void {
     const core = this.#core;
-    core.persistence.complete(persistToken);
+    if (core.persistence.complete(persistToken)) {
+      core.passed.add("raft: a write completes after its entries were replaced");
+    }
     ownVotePersisted(core);
     if (core.leadership !== null) advanceCommit(core, core.leadership);
     assert(core.persistence.durableIndex <= core.log.lastIndex, "only what is there is durable");
@@ -234,6 +242,15 @@ export class Raft {
   snapshotSent(to: MemberId, ok: boolean, now: number): void {
     this.#core.advanceTime(now);
     snapshotSent(this.#core, to, ok);
+  }
+
+  /** Where the core was since this was called last. */
+  takeMarks(): RaftMark[] {
+    const { passed } = this.#core;
+    if (passed.size === 0) return NO_MARKS;
+    const marks = [...passed];
+    passed.clear();
+    return marks;
   }
 
   status(): RaftStatus {

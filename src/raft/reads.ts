@@ -20,6 +20,7 @@ const BASES = 0x8000_0000;
 export function askRead(core: Core, context: number): void {
   assert(Number.isSafeInteger(context), "a read's context is a safe integer");
   if (core.leadership !== null) {
+    if (holdsLease(core, core.leadership)) core.passed.add("raft: a lease answers a read");
     if (holdsLease(core, core.leadership)) core.reads.push({ context, index: core.commit });
     else if (!admitRead(core, core.leadership, { context, from: core.self })) core.failedReads.push(context);
     return;
@@ -67,6 +68,9 @@ export function stepReadIndexReply(
  * leader's own term is committed its commit index may be behind, so that reads wait (paper, section 8).
  */
 export function startReadRound(core: Core, leadership: Leadership): boolean {
+  if (leadership.waitingReads.length > 0 && !core.committedInTerm) {
+    core.passed.add("raft: reads wait for an entry of the leader's own term");
+  }
   if (leadership.waitingReads.length === 0 || !core.committedInTerm) return false;
   const reads = leadership.waitingReads;
   leadership.waitingReads = [];
@@ -98,6 +102,7 @@ export function confirmReads(core: Core, leadership: Leadership): void {
 /** Leadership ends: what waited for it cannot be answered by it. */
 export function failLeaderReads(core: Core, leadership: Leadership): void {
   assert(core.leadership === null, "reads fail after leadership has ended");
+  if (leadership.pendingReadCount > 0) core.passed.add("raft: reads fail with their leader");
   for (const { reads } of leadership.readRounds) failAll(core, reads);
   failAll(core, leadership.waitingReads);
   leadership.readRounds.length = 0;

@@ -66,6 +66,7 @@ function sendWindow(core: Core, leadership: Leadership, to: MemberId, progress: 
     progress.sent(entries[entries.length - 1]!.index, bytes);
     sent = true;
   }
+  if (progress.next <= core.log.lastIndex) core.passed.add("raft: a peer's window is full");
   if (!sent && progress.probeWanted) {
     const previousTerm = core.log.termAt(progress.next - 1 as Index);
     if (previousTerm === null) {
