@@ -22,6 +22,8 @@ export const STREAM_NAME_BYTES_LIMIT = 255;
 export const MEMBERS_LIMIT = 1000;
 /** Of the control group, unless a node's setting says otherwise. */
 export const VOTERS_LIMIT = 5;
+/** Members of the control group that listen so as to vote soon; everyone else who does not vote observes. */
+export const LEARNERS_LIMIT = 2;
 export const ADDRESSES_PER_MEMBER_LIMIT = 8;
 export const INVITATIONS_LIMIT = 1000;
 

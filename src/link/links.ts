@@ -231,6 +231,11 @@ export class Links {
     return events;
   }
 
+  /** What the peer's build supports, as it said last; 0 where it was not met yet. */
+  featureLevelOf(number: NodeNumber): number {
+    return this.#peers.get(number)?.featureLevel ?? 0;
+  }
+
   status(): PeerStatus[] {
     return Array.from(this.#peers.all, (peer) => peer.status());
   }

@@ -1,5 +1,5 @@
 /**
- * A leader's appends on their way out: their entries' bytes are at hand, or are read from the disk first. What the core
+ * A leader's appends, and answers to whoever pulls, on their way out: their entries' bytes are at hand, or are read from the disk first. What the core
  * repeats before the read has ended waits for the same read. Otherwise each repetition would be one more read in front of
  * what comes next, and a disk that is slower than the heartbeat would never catch up with them.
  */
@@ -8,7 +8,7 @@ import type { GroupId, Index, MemberId, Term } from "../core/ids.ts";
 import type { Outgoing, RaftMessage } from "../raft/mod.ts";
 import type { LoadedEntry, Wal } from "../wal/mod.ts";
 
-type Append = Extract<RaftMessage, { kind: "append" }>;
+type Append = Extract<RaftMessage, { kind: "append" | "pulled" }>;
 
 /** An append that waits for a read. */
 interface Loading {
@@ -45,7 +45,7 @@ export class AppendSender {
 
   /** Sends an append once all its entries' bytes are at hand; drops it where the log has moved on. */
   send({ to, message }: Outgoing): void {
-    assert(message.kind === "append" && message.entries.length > 0, "only appends carry entries");
+    assert("entries" in message && message.entries.length > 0, "the message carries entries");
     const bytes = this.#bytesOf(message, []);
     if (bytes === "gone") return;
     if (bytes !== null) {
@@ -72,10 +72,11 @@ export class AppendSender {
     if (bytes !== "gone" && bytes !== null) this.#send(loading.to, loading.append, bytes);
   }
 
-  #loadingOf(to: MemberId, { term, previousIndex }: Append): Loading | null {
+  #loadingOf(to: MemberId, { kind, term, previousIndex }: Append): Loading | null {
     for (const loading of this.#loadings.values()) {
       const { append } = loading;
-      if (loading.to === to && append.previousIndex === previousIndex && append.term === term) return loading;
+      if (loading.to !== to || append.kind !== kind) continue;
+      if (append.previousIndex === previousIndex && append.term === term) return loading;
     }
     return null;
   }

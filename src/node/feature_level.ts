@@ -8,11 +8,14 @@
  *   2  leases: every member keeps the promise that reads by lease rest on, also over a restart; idle groups fall silent;
  *      snapshots travel in chunks; state machines of users have groups of their own;
  *      streams borrow replicas, and members say what they lend; a member that is not known somewhere is introduced
+ *   3  members beyond the voters of the control group, and those who are to become voters, are observers: they pull what is
+ *      committed
  *
  * A build that meets a level, a command or a state that it does not know stops by name: it must not guess.
  */
 
 /** What this build supports. */
-export const FEATURE_LEVEL = 2;
+export const FEATURE_LEVEL = 3;
 export const FIRST_FEATURE_LEVEL = 1;
 export const SECOND_FEATURE_LEVEL = 2;
+export const THIRD_FEATURE_LEVEL = 3;

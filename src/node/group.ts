@@ -158,11 +158,10 @@ export class Group {
     now: number,
   ): void {
     if (this.#closed) return;
-    const carriesBytes = message.kind === "append" || message.kind === "snapshot" ||
-      message.kind === "snapshot-chunk";
+    const carriesBytes = "entries" in message || "snapshot" in message;
     // They could not be persisted before the snapshot under way is; the leader sends them again.
     if (carriesBytes && this.#installing !== null) return;
-    if (message.kind === "append") {
+    if ("entries" in message) {
       message.entries.forEach((entry, at) => {
         this.#arrivals.add({ index: entry.index, term: entry.term, bytes: entryBytes[at]! });
       });
@@ -172,7 +171,7 @@ export class Group {
       const { index, term } = message.snapshot;
       this.#arrivedSnapshots.push({ index, term, state: tail.slice() });
     }
-    if (message.kind === "snapshot-chunk") this.#chunkArrived(from, message, tail, now);
+    if (message.kind === "snapshot-chunk" || message.kind === "pulled-chunk") this.#chunkArrived(from, message, tail, now);
     else if (message.kind === "snapshot-chunk-reply") {
       const answered = this.#snapshotSender.answered(from, message);
       if (answered === "moved") this.raft.snapshotProgress(from, now);
@@ -182,9 +181,11 @@ export class Group {
 
   #chunkArrived(from: MemberId, chunk: SnapshotChunk, bytes: Uint8Array, now: number): void {
     const { term, snapshot, stateBytes, stateCrc } = chunk;
-    if (term < this.raft.term) return;
+    const isPulled = chunk.kind === "pulled-chunk";
+    // Of whom an observer pulls from, also an earlier term's snapshot holds only what is committed.
+    if (term < this.raft.term && !isPulled) return;
     const { index } = snapshot;
-    const message = { kind: "snapshot", term, snapshot } as const;
+    const message = { kind: isPulled ? "pulled-snapshot" : "snapshot", term, snapshot } as const;
     let nextOffset = stateBytes;
     // What it covers is here already: the core says so to the leader.
     if (index <= this.raft.commit) this.raft.step(from, message, now);
@@ -200,7 +201,9 @@ export class Group {
         this.raft.step(from, message, now);
       }
     }
-    const reply = { kind: "snapshot-chunk-reply", term, index, stateCrc, nextOffset } as const;
+    // Who pulls has not entered that term yet, or not durably: it says nothing of it.
+    const said = isPulled ? 0 as Term : term;
+    const reply = { kind: "snapshot-chunk-reply", term: said, index, stateCrc, nextOffset } as const;
     this.#host.sendRaft(this, from, reply, [], NO_BYTES);
   }
 
@@ -428,24 +431,29 @@ export class Group {
 
   #send(outgoing: Outgoing): void {
     const { message } = outgoing;
-    if (message.kind === "append" && message.entries.length > 0) this.#appends.send(outgoing);
-    else if (message.kind === "snapshot") this.#sendSnapshot(outgoing.to, message.term, message.snapshot);
+    if ("entries" in message && message.entries.length > 0) this.#appends.send(outgoing);
+    else if (message.kind === "snapshot") this.#sendSnapshot(outgoing.to, message, "snapshot-chunk");
+    else if (message.kind === "pulled-snapshot") this.#sendSnapshot(outgoing.to, message, "pulled-chunk");
     else this.#host.sendRaft(this, outgoing.to, message, [], NO_BYTES);
   }
 
-  #sendSnapshot(to: MemberId, term: Term, snapshot: SnapshotMeta): void {
+  #sendSnapshot(
+    to: MemberId,
+    { term, snapshot }: { readonly term: Term; readonly snapshot: SnapshotMeta },
+    kind: SnapshotChunk["kind"],
+  ): void {
     const begin = (state: Uint8Array | null) => {
       if (this.#closed) return;
       if (state === null) {
         this.raft.snapshotSent(to, false, this.#host.now);
         return;
       }
-      if (!this.raft.allMembersCurrent) {
+      if (!this.raft.allMembersCurrent && kind === "snapshot-chunk") {
         this.#host.sendRaft(this, to, { kind: "snapshot", term, snapshot }, [], state);
         this.raft.snapshotSent(to, true, this.#host.now);
         return;
       }
-      this.#snapshotSender.begin(to, term, snapshot, state);
+      this.#snapshotSender.begin(to, term, snapshot, state, kind);
       this.raft.snapshotProgress(to, this.#host.now);
     };
     const state = this.#snapshotSender.stateOf(snapshot.index, snapshot.term);

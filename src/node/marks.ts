@@ -17,6 +17,7 @@ export const MARKS = [
   "the authority is shared with a voter",
   "leadership is handed over at a stop",
   "a voter that is away for long is replaced",
+  "committed entries are pulled",
 ] as const;
 
 /** Passed now and then: seen is good, unseen proves nothing. */

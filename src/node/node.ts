@@ -305,6 +305,7 @@ export class Node implements Inbox {
       case "up":
         runtime.reachable.add(event.memberId);
         runtime.repair.reached();
+        runtime.pulls.reached();
         runtime.snapshotRepair.reached();
         runtime.emit(this.#reachability("MEMBER_REACHABLE", event.memberId, ""));
         break;
@@ -373,7 +374,10 @@ export class Node implements Inbox {
     if (group === null || group.generation !== envelope.generation) return;
     if (envelope.from !== fromMember || envelope.to !== runtime.memberId) return;
     if (!runtime.isOwnMesh(envelope.meshId, envelope.recoveryEpoch)) return;
+    // Every member of the mesh follows the control group, and nobody from outside any other.
+    if (message.kind === "pull" && group.id !== CONTROL_GROUP) return;
     group.step(fromMember, message, entryBytes, tail, now);
+    if (group.id === CONTROL_GROUP) runtime.pulls.heard(fromMember, message, now);
     runtime.wake(group);
   }
 
@@ -392,6 +396,7 @@ export class Node implements Inbox {
       runtime.wake(group);
     }
     runtime.beats.work(now);
+    runtime.pulls.work(now);
     this.#logEvents(now);
     this.#watchDisk(now);
     if (now >= this.#reconcileAtMs && runtime.state === "member") this.#reconcile(now);
@@ -554,6 +559,7 @@ export class Node implements Inbox {
       earliest,
       runtime.repair.deadline(),
       runtime.beats.deadline(),
+      runtime.pulls.deadline(now),
       this.#retryFullAtMs,
       this.#logSeal.deadline(),
       this.#calls.deadline(),

@@ -9,6 +9,7 @@ import { encodeStreamCommand } from "../stream/mod.ts";
 import { hostsOf } from "./borrowing.ts";
 import { encodeControlCommand } from "./control_commands.ts";
 import type { ControlState, Member } from "./control_state.ts";
+import { THIRD_FEATURE_LEVEL } from "./feature_level.ts";
 import type { Group } from "./group.ts";
 import type { MachineHost } from "./machine_host.ts";
 import type { StreamHost } from "./stream_host.ts";
@@ -24,7 +25,7 @@ export interface ReconcilerHost {
   readonly memberId: MemberId;
   readonly settled: Settled;
   readonly absences: Absences;
-  readonly voterRules: VoterRules;
+  readonly voterRules: Omit<VoterRules, "observes">;
   /** True where a session to the member is up. */
   reachable(member: MemberId): boolean;
   /** Seals the authority's key for a voter and brings it into the log; does nothing where it is not held here. */
@@ -166,7 +167,7 @@ function isCaughtUp(status: RaftStatus, learner: MemberId, host: ReconcilerHost)
   return progress.match + CAUGHT_UP_ENTRIES >= status.lastIndex;
 }
 
-/** Newcomers listen, those who have caught up vote where there is room, and nobody votes who is dead. */
+/** Who is to vote listens first, those who have caught up vote where there is room, and nobody votes who is dead. */
 function settleVoters(
   group: Group,
   state: ControlState,
@@ -176,7 +177,8 @@ function settleVoters(
 ): void {
   const { configuration } = status;
   const standings = state.members().map((member) => standingOf(member, status, host, now));
-  const target = planVoters(host.memberId, configuration, standings, host.voterRules);
+  const rules = { ...host.voterRules, observes: state.featureLevel >= THIRD_FEATURE_LEVEL };
+  const target = planVoters(host.memberId, configuration, standings, rules);
   if (target === null) return;
   group.raft.wake(now);
   const proposed = group.raft.proposeConfiguration(target);

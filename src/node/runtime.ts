@@ -23,12 +23,14 @@ import type { ControlMachine } from "./control_machine.ts";
 import type { ControlState } from "./control_state.ts";
 import { Departures } from "./departures.ts";
 import { ExpectedMembers } from "./expected_members.ts";
-import { FEATURE_LEVEL } from "./feature_level.ts";
+import { FEATURE_LEVEL, THIRD_FEATURE_LEVEL } from "./feature_level.ts";
 import { saveIdentity } from "./founding.ts";
 import type { Group, GroupHost } from "./group.ts";
 import type { Identity, IdentityPeer } from "./identity.ts";
 import type { Observer } from "./inspection.ts";
+import type { Mark } from "./marks.ts";
 import { type NodeMessage, writeNodeMessage } from "./node_messages.ts";
+import { type PullHost, Pulls } from "./pulls.ts";
 import { otherEpochMeans } from "./recovery_epoch.ts";
 import { Repair, type RepairHost } from "./repair.ts";
 import { Settled } from "./reconciler.ts";
@@ -48,13 +50,13 @@ const WARNINGS_LIMIT = 100;
 
 /** Which class a message of consensus travels in. */
 function classOf(message: RaftPayload): TrafficClass {
-  if (message.kind === "snapshot-chunk") return TrafficClass.Bulk;
-  if (message.kind === "append" && message.entries.length > 0) return TrafficClass.Commit;
+  if (message.kind === "snapshot-chunk" || message.kind === "pulled-chunk") return TrafficClass.Bulk;
+  if ("entries" in message && message.entries.length > 0) return TrafficClass.Commit;
   return TrafficClass.RaftControl;
 }
 
 export class Runtime
-  implements BeatsHost, GroupHost, RepairHost, RequestHost, SnapshotRepairHost, StreamNode {
+  implements BeatsHost, GroupHost, PullHost, RepairHost, RequestHost, SnapshotRepairHost, StreamNode {
   readonly io: Io;
   readonly settings: NodeSettings;
   readonly callers: Callers;
@@ -78,6 +80,7 @@ export class Runtime
   /** Streams and machines of whom something is asked; for the others there is nothing to do unless their group is dirty. */
   readonly busy = new Set<StreamHost | MachineHost>();
   readonly beats = new Beats(this);
+  readonly pulls = new Pulls(this);
   readonly settled = new Settled();
   /** Calls that watch the mesh's events. */
   readonly eventWatches = new Set<Token>();
@@ -381,6 +384,15 @@ export class Runtime
   fetchState(group: Group, index: Index, now: number, done: (stored: StoredSnapshot | null) => void): void {
     const { id, generation, name } = group;
     this.snapshotRepair.fetch({ group: id, generation, name, index, use: "state" }, now, done);
+  }
+
+  answersPulls(member: MemberId): boolean {
+    const number = this.#numbers.get(member);
+    return number !== undefined && this.links.featureLevelOf(number) >= THIRD_FEATURE_LEVEL;
+  }
+
+  reach(mark: Mark): void {
+    this.observer?.reach(mark);
   }
 
   note(text: string): void {

@@ -1,5 +1,5 @@
 /**
- * How a snapshot's bytes get from a leader to a member: in chunks that each fit one frame of a link, a window of them under
+ * How a snapshot's bytes get from a leader to a member, or from any member to an observer: in chunks that each fit one frame of a link, a window of them under
  * way. A transfer that broke off continues where the receiver stands, also under another leader that has the same
  * snapshot; what the receiver holds is forgotten only with its process, or for another snapshot.
  *
@@ -28,6 +28,7 @@ interface Sending {
   readonly source: Source;
   readonly snapshot: SnapshotMeta;
   readonly term: Term;
+  readonly kind: SnapshotChunk["kind"];
   acknowledged: number;
   sent: number;
   /** The question was asked and is not answered. */
@@ -62,10 +63,16 @@ export class SnapshotSender {
   }
 
   /** Starts a transfer, or goes on with it where it had begun. */
-  begin(to: MemberId, term: Term, snapshot: SnapshotMeta, state: Uint8Array): void {
+  begin(
+    to: MemberId,
+    term: Term,
+    snapshot: SnapshotMeta,
+    state: Uint8Array,
+    kind: SnapshotChunk["kind"] = "snapshot-chunk",
+  ): void {
     const source = this.#sourceOf(snapshot.index, snapshot.term) ??
       { index: snapshot.index, term: snapshot.term, state, crc: crc32c(state) };
-    const sending = { source, snapshot, term, acknowledged: 0, sent: 0, asking: true };
+    const sending = { source, snapshot, term, kind, acknowledged: 0, sent: 0, asking: true };
     this.#sendings.set(to, sending);
     this.#sendChunk(to, sending, 0, 0);
   }
@@ -107,10 +114,10 @@ export class SnapshotSender {
     assert(sending.sent > sending.acknowledged, "a transfer that is not done has something under way");
   }
 
-  #sendChunk(to: MemberId, { source, snapshot, term }: Sending, offset: number, end: number): void {
+  #sendChunk(to: MemberId, { source, snapshot, term, kind }: Sending, offset: number, end: number): void {
     const stateBytes = source.state.length;
     const chunk = {
-      kind: "snapshot-chunk",
+      kind,
       term,
       snapshot,
       stateBytes,

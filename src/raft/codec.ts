@@ -10,7 +10,7 @@
  *          34  u64  from           42  u64  to
  *          50  u64  term           58  the rest, by kind
  *
- * An append's entries are a table of (term u64, kind u8, length u32), then their payloads without gaps. Indexes are not
+ * The entries of an append or a pull's answer are a table of (term u64, kind u8, length u32), then their payloads without gaps. Indexes are not
  * repeated: they follow from `previousIndex`. The configuration of a Configuration entry is its payload, decoded.
  */
 import { ByteReader, type ByteWriter } from "../core/bytes.ts";
@@ -18,7 +18,14 @@ import { DecodeError } from "../core/errors.ts";
 import { type GroupId, type Index, MAX_NUMBER, type MemberId, type Term } from "../core/ids.ts";
 import { decodeConfiguration, readConfiguration, writeConfiguration } from "./configuration_codec.ts";
 import { APPEND_ENTRIES_LIMIT } from "./replication.ts";
-import { EntryKind, type EntryMeta, type RaftMessage, type RaftPayload, type SnapshotMeta } from "./types.ts";
+import {
+  EntryKind,
+  type EntryMeta,
+  type RaftMessage,
+  type RaftPayload,
+  type SnapshotChunk,
+  type SnapshotMeta,
+} from "./types.ts";
 
 /** Whom a frame is from, to, and about. Frames of another mesh, epoch or generation are dropped by the host. */
 export interface RaftEnvelope {
@@ -34,7 +41,7 @@ export interface RaftEnvelope {
 export interface RaftFrame {
   readonly envelope: RaftEnvelope;
   readonly message: RaftPayload;
-  /** Views of the payloads of an append's entries. */
+  /** Views of the payloads of the message's entries. */
   readonly entryBytes: Uint8Array[];
   /** Views of what follows a snapshot or a chunk of one; empty for all others. */
   readonly tail: Uint8Array;
@@ -61,11 +68,15 @@ const KINDS: Readonly<Record<RaftPayload["kind"], number>> = {
   "snapshot-chunk-reply": 14,
   "quiesce": 15,
   "wake": 16,
+  "pull": 17,
+  "pulled": 18,
+  "pulled-snapshot": 19,
+  "pulled-chunk": 20,
 };
 
 /**
- * Appends a frame to `writer`. `entryBytes` are the payloads of an append's entries, in their order, and empty for
- * any other message. A snapshot's bytes are written after it by the host.
+ * Appends a frame to `writer`. `entryBytes` are the payloads of the message's entries, in their order, and empty where it
+ * has none. A snapshot's bytes are written after it by the host.
  */
 export function encodeRaftFrame(
   writer: ByteWriter,
@@ -79,12 +90,12 @@ export function encodeRaftFrame(
   writer.u8(RAFT_FRAME_FORMAT).u8(KINDS[message.kind]).raw(envelope.meshId).u32(envelope.recoveryEpoch);
   writer.u64(envelope.group).u32(envelope.generation).u64(envelope.from).u64(envelope.to);
   writer.u64(message.term);
-  const expected = message.kind === "append" ? message.entries.length : 0;
-  if (entryBytes.length !== expected) {
-    throw new RangeError(`Cannot encode ${entryBytes.length} payloads for ${expected} entries`);
+  const entries = "entries" in message ? message.entries : [];
+  if (entryBytes.length !== entries.length) {
+    throw new RangeError(`Cannot encode ${entryBytes.length} payloads for ${entries.length} entries`);
   }
   writeBody(writer, message);
-  if (message.kind === "append") writePayloads(writer, message.entries, entryBytes);
+  writePayloads(writer, entries, entryBytes);
 }
 
 function writeBody(writer: ByteWriter, message: RaftPayload): void {
@@ -98,9 +109,14 @@ function writeBody(writer: ByteWriter, message: RaftPayload): void {
       writer.bool(message.granted);
       return;
     case "append":
-      writer.u64(message.previousIndex).u64(message.previousTerm).u64(message.commit);
-      writer.u16(message.entries.length);
-      for (const entry of message.entries) writer.u64(entry.term).u8(entry.kind).u32(entry.lengthBytes);
+      writeRun(writer, message);
+      return;
+    case "pull":
+      writer.u64(message.next);
+      return;
+    case "pulled":
+      writer.u64(message.leader).u8(message.distance);
+      writeRun(writer, message);
       return;
     case "append-reply":
       writer.bool(message.success).u64(message.index).u64(message.hintIndex).u64(message.hintTerm);
@@ -112,9 +128,11 @@ function writeBody(writer: ByteWriter, message: RaftPayload): void {
       writer.u64(message.readRound);
       return;
     case "snapshot":
+    case "pulled-snapshot":
       writeSnapshot(writer, message.snapshot);
       return;
     case "snapshot-chunk":
+    case "pulled-chunk":
       writeSnapshot(writer, message.snapshot);
       writer.u64(message.stateBytes).u32(message.stateCrc).u64(message.offset);
       return;
@@ -134,6 +152,11 @@ function writeBody(writer: ByteWriter, message: RaftPayload): void {
       writer.u64(message.context).u64(message.index).bool(message.ok);
       return;
   }
+}
+
+function writeRun(writer: ByteWriter, run: EntryRun): void {
+  writer.u64(run.previousIndex).u64(run.previousTerm).u64(run.commit).u16(run.entries.length);
+  for (const entry of run.entries) writer.u64(entry.term).u8(entry.kind).u32(entry.lengthBytes);
 }
 
 function writeSnapshot(writer: ByteWriter, { index, term, configuration }: SnapshotMeta): void {
@@ -174,7 +197,7 @@ export function decodeRaftFrame(bytes: Uint8Array): RaftFrame {
   };
   const entryBytes: Uint8Array[] = [];
   const message = readMessage(reader, kind, entryBytes);
-  const hasTail = message.kind === "snapshot" || message.kind === "snapshot-chunk";
+  const hasTail = "snapshot" in message;
   const tail = reader.raw(hasTail ? reader.remaining : 0);
   reader.end();
   return { envelope, message, entryBytes, tail };
@@ -192,7 +215,7 @@ function readMessage(reader: ByteReader, kind: number, entryBytes: Uint8Array[])
     case KINDS["vote-reply"]:
       return { kind: "vote-reply", term, granted: reader.bool() };
     case KINDS.append:
-      return readAppend(reader, term, entryBytes);
+      return { kind: "append", term, ...readRun(reader, term, entryBytes) };
     case KINDS["append-reply"]:
       return {
         kind: "append-reply",
@@ -209,14 +232,7 @@ function readMessage(reader: ByteReader, kind: number, entryBytes: Uint8Array[])
     case KINDS.snapshot:
       return { kind: "snapshot", term, snapshot: readSnapshot(reader, term) };
     case KINDS["snapshot-chunk"]:
-      return {
-        kind: "snapshot-chunk",
-        term,
-        snapshot: readSnapshot(reader, term),
-        stateBytes: reader.u64(),
-        stateCrc: reader.u32(),
-        offset: reader.u64(),
-      };
+      return { kind: "snapshot-chunk", term, ...readChunk(reader, term) };
     case KINDS["snapshot-chunk-reply"]:
       return {
         kind: "snapshot-chunk-reply",
@@ -241,6 +257,17 @@ function readMessage(reader: ByteReader, kind: number, entryBytes: Uint8Array[])
         index: readIndex(reader),
         ok: reader.bool(),
       };
+    case KINDS.pull: {
+      const next = readIndex(reader);
+      if (next === 0) throw new DecodeError("Pull of the entry before the first");
+      return { kind: "pull", term, next };
+    }
+    case KINDS.pulled:
+      return readPulled(reader, term, entryBytes);
+    case KINDS["pulled-snapshot"]:
+      return { kind: "pulled-snapshot", term, snapshot: readSnapshot(reader, term) };
+    case KINDS["pulled-chunk"]:
+      return { kind: "pulled-chunk", term, ...readChunk(reader, term) };
     default:
       throw new DecodeError(`Unknown kind of Raft message: ${kind}`);
   }
@@ -267,14 +294,33 @@ function readSnapshot(reader: ByteReader, term: Term): SnapshotMeta {
   return { index, term: snapshotTerm, configuration: readConfiguration(reader) };
 }
 
-/** What an append says of its entries before their payloads are there to read. */
+function readChunk(reader: ByteReader, term: Term): Omit<SnapshotChunk, "kind" | "term"> {
+  const snapshot = readSnapshot(reader, term);
+  return { snapshot, stateBytes: reader.u64(), stateCrc: reader.u32(), offset: reader.u64() };
+}
+
+/** Entries one after the other, and what lies before the first. */
+type EntryRun = Pick<RaftMessage & { kind: "append" }, "previousIndex" | "previousTerm" | "commit" | "entries">;
+
+/** What a message says of its entries before their payloads are there to read. */
 interface EntryHead {
   readonly term: Term;
   readonly kind: EntryKind;
   readonly lengthBytes: number;
 }
 
-function readAppend(reader: ByteReader, term: Term, entryBytes: Uint8Array[]): RaftMessage {
+/** Who pulls takes entries for committed: none may lie beyond what the sender knows to be so. */
+function readPulled(reader: ByteReader, term: Term, entryBytes: Uint8Array[]): RaftMessage {
+  const leader = reader.u64() as MemberId;
+  const distance = reader.u8();
+  const run = readRun(reader, term, entryBytes);
+  if (run.entries.length > 0 && run.previousIndex + run.entries.length > run.commit) {
+    throw new DecodeError("Pulled entries that are not committed");
+  }
+  return { kind: "pulled", term, leader, distance, ...run };
+}
+
+function readRun(reader: ByteReader, term: Term, entryBytes: Uint8Array[]): EntryRun {
   const previousIndex = readIndex(reader);
   const previousTerm = reader.u64() as Term;
   const commit = readIndex(reader);
@@ -303,7 +349,7 @@ function readAppend(reader: ByteReader, term: Term, entryBytes: Uint8Array[]): R
       configuration: head.kind === EntryKind.Configuration ? decodeConfiguration(bytes) : null,
     });
   }
-  return { kind: "append", term, previousIndex, previousTerm, commit, entries };
+  return { previousIndex, previousTerm, commit, entries };
 }
 
 function readHead(reader: ByteReader): EntryHead {

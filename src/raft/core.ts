@@ -69,6 +69,12 @@ export class Core {
   /** The commit index in the hard state handed out last. */
   persistedCommit: Index;
 
+  /** Who pulls what is committed here, and waits for that index; see pulling.ts. Null until anybody does. */
+  pullers: Map<MemberId, Index> | null = null;
+  /** What this member pulls itself: how far from the leader it was then, and when. */
+  fedDistance = 0;
+  fedMs = -Infinity;
+
   /** By the name under which they travel, oldest first. */
   readonly forwardedReads = new Map<number, ForwardedRead>();
   forwardedReadName = 0;

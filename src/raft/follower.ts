@@ -6,7 +6,7 @@ import { assert } from "../core/assert.ts";
 import { type Index, type MemberId, NO_MEMBER, type Term } from "../core/ids.ts";
 import type { Core } from "./core.ts";
 import { failForwardedReads, failLeaderReads } from "./reads.ts";
-import type { EntryMeta, RaftMessage } from "./types.ts";
+import type { EntryMeta, RaftMessage, SnapshotMeta } from "./types.ts";
 
 /** Enters `term` (or stays in it) as a follower of `leader`, 0 where none is known. */
 export function becomeFollower(core: Core, term: Term, leader: MemberId): void {
@@ -59,14 +59,14 @@ export function stepAppend(core: Core, from: MemberId, message: RaftMessage & { 
     refuse(core, from, previousIndex, hintIndex, hintTerm);
     return;
   }
-  appendEntries(core, entries);
+  takeEntries(core, entries);
   const matched = previousIndex + entries.length as Index;
   if (message.commit > core.commit) core.commitTo(Math.min(message.commit, matched) as Index);
   acknowledge(core, from, Math.max(matched, core.commit) as Index);
 }
 
 /** Skips what is there, and from the first conflict on replaces. A late, shorter append truncates nothing. */
-function appendEntries(core: Core, entries: readonly EntryMeta[]): void {
+export function takeEntries(core: Core, entries: readonly EntryMeta[]): void {
   const { log } = core;
   for (const entry of entries) {
     if (entry.index <= log.lastIndex) {
@@ -107,7 +107,7 @@ export function stepSnapshot(core: Core, from: MemberId, message: RaftMessage & 
   acknowledge(core, from, core.commit);
 }
 
-function installSnapshot(core: Core, snapshot: (RaftMessage & { kind: "snapshot" })["snapshot"]): void {
+export function installSnapshot(core: Core, snapshot: SnapshotMeta): void {
   assert(snapshot.index > core.commit, "a snapshot takes the commit forward");
   assert(snapshot.term <= core.term, "no entry is of a later term than the member");
   core.persistence.replaceBySnapshot(snapshot.index, core.commit);

@@ -23,6 +23,7 @@ export {
 export type { Accepted, ChangeRefusal, ProposalRefusal, Refused } from "./membership.ts";
 export { majorityOf } from "./quorum.ts";
 export { RAFT_MARKS, type RaftMark, RARE_RAFT_MARKS } from "./marks.ts";
+export { NOT_FED } from "./pulling.ts";
 export { Raft } from "./raft.ts";
 export type { Restored } from "./raft.ts";
 export type { PeerStatus, RaftStatus } from "./status.ts";

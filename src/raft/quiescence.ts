@@ -78,8 +78,8 @@ export function wake(core: Core, by: MemberId = NO_MEMBER): void {
   }
 }
 
-/** True where a message ends the silence: all do but the word of it, and answers that come late. */
+/** True where a message ends the silence: all do but the word of it, answers that come late, and what observers ask. */
 export function wakes(message: RaftMessage): boolean {
   const { kind } = message;
-  return kind !== "quiesce" && kind !== "heartbeat-reply" && kind !== "append-reply";
+  return kind !== "quiesce" && kind !== "heartbeat-reply" && kind !== "append-reply" && !kind.startsWith("pull");
 }

@@ -50,6 +50,7 @@ import {
 import type { RaftMark } from "./marks.ts";
 import { checkOptions } from "./options.ts";
 import { Persistence } from "./persistence.ts";
+import { answerPullers, distanceOf, pull, stepPull, stepPulled, stepPulledSnapshot } from "./pulling.ts";
 import { stepQuiesce, wake, wakes } from "./quiescence.ts";
 import { patienceMs } from "./priority.ts";
 import { askRead, expireForwardedReads, readDeadline, stepReadIndex, stepReadIndexReply } from "./reads.ts";
@@ -181,6 +182,17 @@ export class Raft {
     if (this.#core.role === "leader") becomeFollower(this.#core, this.#core.term, NO_MEMBER);
   }
 
+  /** Asks a member for what is committed beyond what is known to be so here; for who is outside the configuration. */
+  pull(from: MemberId, now: number): void {
+    this.#core.advanceTime(now);
+    pull(this.#core, from);
+  }
+
+  /** How many members lie between this one and the leader; NOT_FED where it hears of none. */
+  get distance(): number {
+    return distanceOf(this.#core);
+  }
+
   /**
    * Ends the silence of an idle group; does nothing where there is none. To be called before a proposal, and where nothing was
    * heard of the leader's node for an election timeout.
@@ -221,6 +233,7 @@ export class Raft {
   ready(): Ready | null {
     const core = this.#core;
     if (core.leadership !== null) gatherLeader(core, core.leadership);
+    answerPullers(core);
     return collect(core);
   }
 
@@ -355,6 +368,12 @@ function dispatch(core: Core, from: MemberId, message: RaftMessage): void {
       return stepReadIndex(core, from, message);
     case "read-index-reply":
       return stepReadIndexReply(core, message);
+    case "pull":
+      return stepPull(core, from, message);
+    case "pulled":
+      return stepPulled(core, message);
+    case "pulled-snapshot":
+      return stepPulledSnapshot(core, message);
     default:
       return unreachable(message, "kind of Raft message");
   }

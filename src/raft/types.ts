@@ -102,14 +102,33 @@ export type RaftMessage =
     readonly context: number;
     readonly index: Index;
     readonly ok: boolean;
-  };
+  }
+  /** An observer asks for what is committed from `next` on, and for what is committed later, once. */
+  | { readonly kind: "pull"; readonly term: Term; readonly next: Index }
+  /** Committed entries, consecutive from `previousIndex + 1`; none where the asker has all, or more than the sender. */
+  | {
+    readonly kind: "pulled";
+    readonly term: Term;
+    /** Of that term, as far as the sender knows; 0 where it knows none. */
+    readonly leader: MemberId;
+    /** How many members lie between the sender and the leader; NOT_FED where it does not hear of one. */
+    readonly distance: number;
+    readonly previousIndex: Index;
+    readonly previousTerm: Term;
+    readonly commit: Index;
+    readonly entries: readonly EntryMeta[];
+  }
+  /** In place of entries that the sender has no more. */
+  | { readonly kind: "pulled-snapshot"; readonly term: Term; readonly snapshot: SnapshotMeta };
 
 /**
  * How the bytes of a snapshot travel: between hosts, beside the core. A chunk's bytes follow it; one without bytes asks where the
- * receiver stands. When all has come, its host steps the core with the "snapshot" message that the leader's core had sent.
+ * receiver stands. When all has come, its host steps the core with the message that the sender's core had sent: "snapshot" of
+ * a leader, "pulled-snapshot" of whom an observer pulls from.
  */
-export interface SnapshotChunk {
-  readonly kind: "snapshot-chunk";
+export type SnapshotChunk = ChunkBody & ({ readonly kind: "snapshot-chunk" } | { readonly kind: "pulled-chunk" });
+
+interface ChunkBody {
   readonly term: Term;
   readonly snapshot: SnapshotMeta;
   /** Of the whole state. */
