@@ -72,6 +72,8 @@ export interface Regime {
 const ROT_RUNS_PER_MILLION = 300_000;
 /** Runs in which disks of a minority fail to sync. */
 const SYNC_RUNS_PER_MILLION = 200_000;
+/** Runs with more members than vote and are about to. */
+const LARGE_RUNS_PER_MILLION = 40_000;
 /** Runs in which disks may get full, of those that have the kind. */
 const FULL_RUNS_PER_MILLION = 500_000;
 /** Runs in which every limit is as small as it may be. */
@@ -82,8 +84,10 @@ export function drawRegime(prf: Prf, options: RunOptions): Regime {
   const distance = draws.pick([0, 0, 0, 1, 1, 2] as const);
   // Drawn in any case, so that the option shifts nothing.
   const drawn = draws.pick([3, 3, 3, 3, 3, 4, 5, 5, 6, 7]);
-  const nodes = options.nodes === undefined ? drawn : Number(options.nodes);
-  if (!(nodes >= 1 && nodes <= 9)) throw new TypeError(`A run has 1 to 9 nodes, not ${options.nodes}`);
+  const large = prf.site("regime/large");
+  const size = large.chance(LARGE_RUNS_PER_MILLION) ? large.pick([9, 11]) : drawn;
+  const nodes = options.nodes === undefined ? size : Number(options.nodes);
+  if (!(nodes >= 1 && nodes <= 15)) throw new TypeError(`A run has 1 to 15 nodes, not ${options.nodes}`);
   const wire = drawWire(prf, distance);
   const disk = drawDisk(prf, options);
   const settings = drawSettings(prf, distance);

@@ -1,4 +1,5 @@
 /** Everything that clients do in a run: the key-value's clients, and streams with their producers and consumers. */
+import { STREAM_MEMBERS_LIMIT } from "../src/core/limits.ts";
 import type { Host } from "./host.ts";
 import type { Draws } from "./prf.ts";
 import type { Regime } from "./regime.ts";
@@ -112,7 +113,8 @@ export class Workload {
     if (this.#regime.nodes < 2) return plans; // A stream has two members.
     for (let i = 0; i < this.#regime.work.streams; i++) {
       const [source, ...others] = draws.shuffled(this.#world.hosts.slice(0, this.#regime.nodes));
-      const targets = others.slice(0, draws.between(1, Math.max(1, others.length)));
+      const most = Math.min(others.length, STREAM_MEMBERS_LIMIT - 1);
+      const targets = others.slice(0, draws.between(1, Math.max(1, most)));
       if (targets.length === 0 || draws.chance(300_000)) targets.push(source!);
       const name = `stream-${i}`;
       const awaited = this.#world.prf.site(`workload/${name}/awaited`).chance(500_000);
