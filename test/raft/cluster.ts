@@ -84,6 +84,8 @@ export class Cluster {
     crashes: 0,
     pauses: 0,
     messages: 0,
+    pulls: 0,
+    pulledSnapshots: 0,
   };
   messageFilter: (from: MemberId, to: MemberId, message: RaftMessage) => boolean = () => true;
 
@@ -95,6 +97,8 @@ export class Cluster {
   readonly committed: { term: number; content: string; configuration: Configuration; seenIn: number }[] = [];
   readonly #states = new Map<number, number>();
   readonly #firstConfiguration: Configuration;
+  readonly #pullDice: Dice;
+  #nextPullMs: number;
   #nextValue = 1;
   #nextRead = 1;
 
@@ -103,6 +107,8 @@ export class Cluster {
     voters: number,
     options: Partial<RaftOptions> = {},
     spare = 0,
+    /** Members outside the first configuration that know it, as all do that pull from the first entry on. */
+    observers = 0,
   ) {
     this.dice = new Dice(seed);
     this.options = { ...OPTIONS, ...options };
@@ -113,6 +119,12 @@ export class Cluster {
     for (let i = 1; i <= spare; i++) {
       const id = voters + i as MemberId;
       this.nodes.set(id, new Node(this, id, NOBODY));
+    }
+    this.#pullDice = new Dice(seed, "pulls");
+    this.#nextPullMs = observers === 0 ? Infinity : 0;
+    for (let i = 1; i <= observers; i++) {
+      const id = voters + spare + i as MemberId;
+      this.nodes.set(id, new Node(this, id, configuration));
     }
   }
 
@@ -141,7 +153,7 @@ export class Cluster {
   run(durationMs: number): void {
     const end = this.now + durationMs;
     for (;;) {
-      let next = this.#events.minKey;
+      let next = Math.min(this.#events.minKey, this.#nextPullMs);
       for (const node of this.nodes.values()) {
         if (node.up) {
           next = Math.min(next, Math.max(this.now, node.pausedUntil, node.worldTimeOf(node.raft.deadline())));
@@ -163,7 +175,19 @@ export class Cluster {
     return condition();
   }
 
+  /** Now and then anybody asks anybody, be it for need or without. */
+  #pull(): void {
+    const dice = this.#pullDice;
+    this.#nextPullMs = this.now + dice.between(1, 25);
+    const node = dice.pick(this.all);
+    const from = dice.pick(this.all);
+    if (node === from || !node.running || node.raft.role === "leader") return;
+    this.seen.pulls++;
+    node.raft.pull(from.id, node.now);
+  }
+
   #turn(): void {
+    if (this.#nextPullMs <= this.now) this.#pull();
     while (this.#events.minKey <= this.now) this.#happen(this.#events.pop()!);
     for (const node of this.nodes.values()) {
       if (node.running && node.raft.deadline() <= node.now) node.raft.tick(node.now);
@@ -204,19 +228,23 @@ export class Cluster {
   #deliver(node: Node, bytes: Uint8Array): void {
     const { envelope, message, entryBytes, tail } = decodeRaftFrame(bytes);
     const { from } = envelope;
-    if (message.kind === "snapshot-chunk" || message.kind === "snapshot-chunk-reply") {
+    if (
+      message.kind === "snapshot-chunk" || message.kind === "pulled-chunk" ||
+      message.kind === "snapshot-chunk-reply"
+    ) {
       throw new TypeError("Snapshots travel whole here");
     }
-    if (message.kind === "append") {
+    if ("entries" in message) {
       message.entries.forEach((entry, i) =>
         node.payloads.set(`${entry.index}/${entry.term}`, entryBytes[i]!)
       );
     }
-    if (message.kind === "snapshot") {
+    if ("snapshot" in message && message.snapshot.index > (node.received?.index ?? node.raft.commit)) {
       const state = new DataView(tail.buffer, tail.byteOffset).getUint32(0);
       node.received = { ...message.snapshot, state };
     }
     if (this.tracing) this.trace.push(`${this.now} ${from}>${node.id} ${describe(message)}`);
+    if (message.kind === "pulled-snapshot") this.seen.pulledSnapshots++;
     node.raft.step(from, message, node.now);
   }
 
@@ -332,9 +360,9 @@ export class Cluster {
       from: node.id,
       to,
     };
-    const payloads = message.kind === "append" ? message.entries.map((entry) => payloadOf(node, entry)) : [];
+    const payloads = "entries" in message ? message.entries.map((entry) => payloadOf(node, entry)) : [];
     encodeRaftFrame(writer, envelope, message, payloads);
-    if (message.kind === "snapshot") {
+    if ("snapshot" in message) {
       const { snapshot } = node.disk;
       const right = snapshot.index === message.snapshot.index;
       if (right) writer.u32(snapshot.state);
@@ -543,12 +571,17 @@ export class Cluster {
     }
   }
 
-  /** Everyone who is in the configuration has everything, and it is all applied. */
+  /** Everyone who is in the configuration has everything, and it is all applied; so has everyone where anybody pulls. */
   converged(): boolean {
     const leader = this.leader();
     if (leader === null || leader.raft.commit !== leader.raft.lastIndex) return false;
     const { incoming, outgoing, learners } = leader.raft.configuration;
-    return outgoing.length === 0 && [...incoming, ...learners].every((id) => {
+    const counted = [...incoming, ...learners];
+    if (this.#nextPullMs < Infinity) {
+      const rest = this.all.filter(({ id }) => !counted.includes(id));
+      if (rest.some((node) => !node.up || node.applied !== leader.raft.lastIndex)) return false;
+    }
+    return outgoing.length === 0 && counted.every((id) => {
       const node = this.nodes.get(id)!;
       return node.up && node.applied === leader.raft.lastIndex && node.raft.leader === leader.id;
     });
@@ -564,7 +597,7 @@ export class Cluster {
 /** One line that says all of a message. */
 export function describe(message: RaftMessage): string {
   const { kind, ...rest } = message;
-  if (message.kind !== "append") return `${kind} ${JSON.stringify(rest)}`;
+  if (!("entries" in message)) return `${kind} ${JSON.stringify(rest)}`;
   const entries = message.entries.map((entry) => `${entry.index}/${entry.term}`).join(" ");
-  return `append term ${message.term} after ${message.previousIndex}/${message.previousTerm} commit ${message.commit} [${entries}]`;
+  return `${kind} term ${message.term} after ${message.previousIndex}/${message.previousTerm} commit ${message.commit} [${entries}]`;
 }
