@@ -168,12 +168,13 @@ export function streamOf(stream: WireStream): StreamStatus {
 }
 
 function groupResponse(group: GroupStatus): WireGroup {
-  const { voters, outgoing, learners, peers } = group;
+  const { voters, outgoing, learners, observers, peers } = group;
   return {
     ...group,
     voters: [...voters],
     outgoing: [...outgoing],
     learners: [...learners],
+    observers: [...observers],
     peers: [...peers],
   };
 }
@@ -197,7 +198,7 @@ function statusOf(reply: StatusReply): NodeStatus {
       ...member,
       memberId: member.memberId as MemberId,
       number: member.number as NodeNumber,
-      role: word(member.role, ["voter", "learner", "none"]),
+      role: word(member.role, ["voter", "learner", "observer", "none"]),
     })),
     streams: reply.streams.map(streamOf),
     wal: reply.wal ?? { segments: 0, bytes: 0, durableLsn: 0 },

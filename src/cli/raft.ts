@@ -35,6 +35,7 @@ export async function raftShow(face: Face, args: ArgumentsOf<"raft-show">): Prom
     `voters ${group.voters.join(", ")}`,
     ...(group.outgoing.length > 0 ? [`outgoing ${group.outgoing.join(", ")}`] : []),
     ...(group.learners.length > 0 ? [`learners ${group.learners.join(", ")}`] : []),
+    ...(group.observers.length > 0 ? [`observers ${group.observers.join(", ")}`] : []),
   ].join("; ");
   const facts: [string, string | number][] = [
     ["group", `${group.name} (${group.group}, generation ${group.generation})`],
@@ -46,6 +47,7 @@ export async function raftShow(face: Face, args: ArgumentsOf<"raft-show">): Prom
     ["applied", group.applied],
     ["log", `${logOf(group)}, durable to ${group.durable}`],
     ["configuration", configuration],
+    ["pulls from", group.source],
     ["handing over to", group.transferTo],
     ["trouble", group.trouble],
   ];

@@ -7,7 +7,14 @@ import type { EnrolId } from "./enrol_session.ts";
 
 export type LinkEvent =
   /** Both sides have accepted each other. `rttMs` is 0 where a message came before the first PONG. */
-  | { readonly kind: "up"; readonly number: NodeNumber; readonly memberId: MemberId; readonly rttMs: number }
+  | {
+    readonly kind: "up";
+    readonly number: NodeNumber;
+    readonly memberId: MemberId;
+    /** What its build supports. */
+    readonly featureLevel: number;
+    readonly rttMs: number;
+  }
   /** No session is left; what was queued is dropped. */
   | {
     readonly kind: "down";

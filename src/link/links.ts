@@ -231,11 +231,6 @@ export class Links {
     return events;
   }
 
-  /** What the peer's build supports, as it said last; 0 where it was not met yet. */
-  featureLevelOf(number: NodeNumber): number {
-    return this.#peers.get(number)?.featureLevel ?? 0;
-  }
-
   status(): PeerStatus[] {
     return Array.from(this.#peers.all, (peer) => peer.status());
   }
@@ -430,8 +425,8 @@ export class Links {
     }
     peer.active = connection;
     peer.draining = false;
-    const { number, memberId } = peer.member;
-    this.#events.push({ kind: "up", number, memberId, rttMs: connection.keepalive.rttMs });
+    const { member: { number, memberId }, featureLevel } = peer;
+    this.#events.push({ kind: "up", number, memberId, featureLevel, rttMs: connection.keepalive.rttMs });
   }
 
   #onBye(connection: Connection, frame: Frame): void {

@@ -127,7 +127,8 @@ export interface MemberStatus {
   readonly name: string;
   readonly number: NodeNumber;
   readonly addresses: readonly string[];
-  readonly role: "voter" | "learner" | "none";
+  /** In the control group. An observer pulls what is committed; none: a learner of an older build's mesh that is to be one. */
+  readonly role: "voter" | "learner" | "observer" | "none";
   readonly self: boolean;
   /** True where a session is up, or for oneself. */
   readonly reachable: boolean;
@@ -165,6 +166,10 @@ export interface GroupStatus {
   /** The voters of the configuration that is being left, while a change is under way. */
   readonly outgoing: readonly string[];
   readonly learners: readonly string[];
+  /** Of the control group: members that are outside its configuration and pull what is committed. */
+  readonly observers: readonly string[];
+  /** Whom this member pulls from, "" where it is told or has nobody to ask. */
+  readonly source: string;
   /** Of a leader. */
   readonly peers: readonly GroupPeerStatus[];
   /** Of a leader: whom it is handing over to, else "". */

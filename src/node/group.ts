@@ -171,8 +171,9 @@ export class Group {
       const { index, term } = message.snapshot;
       this.#arrivedSnapshots.push({ index, term, state: tail.slice() });
     }
-    if (message.kind === "snapshot-chunk" || message.kind === "pulled-chunk") this.#chunkArrived(from, message, tail, now);
-    else if (message.kind === "snapshot-chunk-reply") {
+    if (message.kind === "snapshot-chunk" || message.kind === "pulled-chunk") {
+      this.#chunkArrived(from, message, tail, now);
+    } else if (message.kind === "snapshot-chunk-reply") {
       const answered = this.#snapshotSender.answered(from, message);
       if (answered === "moved") this.raft.snapshotProgress(from, now);
       if (answered === "done") this.raft.snapshotSent(from, true, now);

@@ -303,10 +303,7 @@ export class Node implements Inbox {
         this.#onMessage(event.from, event.fromMember, event.type, event.payload, now);
         break;
       case "up":
-        runtime.reachable.add(event.memberId);
-        runtime.repair.reached();
-        runtime.pulls.reached();
-        runtime.snapshotRepair.reached();
+        runtime.reached(event.memberId, event.featureLevel);
         runtime.emit(this.#reachability("MEMBER_REACHABLE", event.memberId, ""));
         break;
       case "down":

@@ -153,8 +153,10 @@ function planGroup(surveys: readonly Survey[], survivors: readonly MemberId[], i
   const halves = [incoming, outgoing].filter((half) => half.length > 0);
   const here = (half: readonly MemberId[]) => half.filter((member) => survivors.includes(member));
   const quorum = (half: readonly MemberId[]) => Math.floor(half.length / 2) + 1;
-  const voters = [...new Set(halves.flatMap(here))].sort((a, b) => a - b);
-  const learning = here(learners);
+  const voting = halves.flatMap(here);
+  // Whose log goes on has to vote, or another could be elected whose log is shorter.
+  const voters = voting.length === 0 ? [] : ascending([...voting, survey.memberId]);
+  const learning = here(learners).filter((member) => !voters.includes(member));
   return {
     group: id,
     generation: group.generation,
@@ -174,6 +176,10 @@ function planGroup(surveys: readonly Survey[], survivors: readonly MemberId[], i
       : { incoming: learning.length > 0 ? learning : [survey.memberId], outgoing: [], learners: [] },
     logs: holders.map(({ name, held }) => ({ name, lastTerm: held.lastTerm, lastIndex: held.lastIndex })),
   };
+}
+
+function ascending(members: readonly MemberId[]): MemberId[] {
+  return [...new Set(members)].sort((a, b) => a - b);
 }
 
 /** The survivor whose log of a group is furthest, by term, then index; null where none has one. */

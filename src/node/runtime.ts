@@ -103,6 +103,8 @@ export class Runtime
     readonly failed: (error: unknown) => void;
   }[] = [];
   readonly reachable = new Set<MemberId>();
+  /** What the builds of those support that were met. */
+  readonly #levels = new Map<MemberId, number>();
   readonly departures = new Departures();
   readonly absences = new Absences();
   /** What an operator has to look at, by the name of the node that it is about. */
@@ -386,9 +388,17 @@ export class Runtime
     this.snapshotRepair.fetch({ group: id, generation, name, index, use: "state" }, now, done);
   }
 
+  /** A session to the member is up. */
+  reached(member: MemberId, featureLevel: number): void {
+    this.reachable.add(member);
+    this.#levels.set(member, featureLevel);
+    this.repair.reached();
+    this.pulls.reached();
+    this.snapshotRepair.reached();
+  }
+
   answersPulls(member: MemberId): boolean {
-    const number = this.#numbers.get(member);
-    return number !== undefined && this.links.featureLevelOf(number) >= THIRD_FEATURE_LEVEL;
+    return (this.#levels.get(member) ?? 0) >= THIRD_FEATURE_LEVEL;
   }
 
   reach(mark: Mark): void {

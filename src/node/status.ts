@@ -1,9 +1,10 @@
 /** A node as it shows itself: for status pages and scripts. Advice, not truth: the log decides. */
-import type { MemberId } from "../core/ids.ts";
+import { CONTROL_GROUP, type MemberId } from "../core/ids.ts";
+import { isMember } from "../raft/mod.ts";
 import type { GroupStatus, MemberStatus, NodeStatus, StreamStatus } from "./calls.ts";
 import { borrowedBy } from "./borrowing.ts";
 import type { Member, StreamRecord } from "./control_state.ts";
-import { FEATURE_LEVEL } from "./feature_level.ts";
+import { FEATURE_LEVEL, THIRD_FEATURE_LEVEL } from "./feature_level.ts";
 import type { Group } from "./group.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -53,7 +54,7 @@ function memberStatus(runtime: Runtime, member: Member): MemberStatus {
     name: member.name,
     number: member.number,
     addresses: member.addresses,
-    role: voter ? "voter" : learner ? "learner" : "none",
+    role: voter ? "voter" : learner ? "learner" : observes(runtime) ? "observer" : "none",
     self,
     reachable: self || (peer?.connected ?? false),
     rttMs: peer?.rttMs ?? 0,
@@ -61,11 +62,33 @@ function memberStatus(runtime: Runtime, member: Member): MemberStatus {
   };
 }
 
+/** True where whoever is outside the configuration is meant to be there. */
+function observes(runtime: Runtime): boolean {
+  return (runtime.controlState?.featureLevel ?? 0) >= THIRD_FEATURE_LEVEL;
+}
+
+function observersOf(runtime: Runtime, group: Group): string[] {
+  if (group.id !== CONTROL_GROUP || !observes(runtime)) return [];
+  const { configuration } = group.raft;
+  const members = runtime.controlState?.members() ?? [];
+  return members.filter(({ memberId }) => !isMember(configuration, memberId)).map(({ name }) => name);
+}
+
 /** Of a group that cannot be opened yet. */
 function closedStatus(
   { group, name, trouble }: { readonly group: number; readonly name: string; readonly trouble: string },
 ): GroupStatus {
-  const nobody = { leader: "", vote: "", voters: [], outgoing: [], learners: [], peers: [], transferTo: "" };
+  const nobody = {
+    leader: "",
+    vote: "",
+    voters: [],
+    outgoing: [],
+    learners: [],
+    observers: [],
+    source: "",
+    peers: [],
+    transferTo: "",
+  };
   const nothing = { term: 0, commit: 0, applied: 0, first: 0, last: 0, durable: 0 };
   return { group, generation: 0, name, role: "closed", ...nobody, ...nothing, trouble };
 }
@@ -90,6 +113,8 @@ function groupStatus(runtime: Runtime, group: Group): GroupStatus {
     voters: incoming.map(name),
     outgoing: outgoing.map(name),
     learners: learners.map(name),
+    observers: observersOf(runtime, group),
+    source: group.id !== CONTROL_GROUP || runtime.pulls.source === 0 ? "" : name(runtime.pulls.source),
     peers: status.peers.map(({ member, state, match }) => ({ member: name(member), state, match })),
     transferTo: status.transferTo === 0 ? "" : name(status.transferTo),
     trouble: trouble(runtime, group, incoming, status.leader),

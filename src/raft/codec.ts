@@ -300,7 +300,10 @@ function readChunk(reader: ByteReader, term: Term): Omit<SnapshotChunk, "kind" |
 }
 
 /** Entries one after the other, and what lies before the first. */
-type EntryRun = Pick<RaftMessage & { kind: "append" }, "previousIndex" | "previousTerm" | "commit" | "entries">;
+type EntryRun = Pick<
+  RaftMessage & { kind: "append" },
+  "previousIndex" | "previousTerm" | "commit" | "entries"
+>;
 
 /** What a message says of its entries before their payloads are there to read. */
 interface EntryHead {

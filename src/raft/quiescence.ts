@@ -81,5 +81,6 @@ export function wake(core: Core, by: MemberId = NO_MEMBER): void {
 /** True where a message ends the silence: all do but the word of it, answers that come late, and what observers ask. */
 export function wakes(message: RaftMessage): boolean {
   const { kind } = message;
-  return kind !== "quiesce" && kind !== "heartbeat-reply" && kind !== "append-reply" && !kind.startsWith("pull");
+  return kind !== "quiesce" && kind !== "heartbeat-reply" && kind !== "append-reply" &&
+    !kind.startsWith("pull");
 }

@@ -126,7 +126,9 @@ export type RaftMessage =
  * receiver stands. When all has come, its host steps the core with the message that the sender's core had sent: "snapshot" of
  * a leader, "pulled-snapshot" of whom an observer pulls from.
  */
-export type SnapshotChunk = ChunkBody & ({ readonly kind: "snapshot-chunk" } | { readonly kind: "pulled-chunk" });
+export type SnapshotChunk =
+  & ChunkBody
+  & ({ readonly kind: "snapshot-chunk" } | { readonly kind: "pulled-chunk" });
 
 interface ChunkBody {
   readonly term: Term;

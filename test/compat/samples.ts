@@ -215,6 +215,34 @@ const RAFT: ByKind<RaftPayload> = {
   },
   "quiesce": { kind: "quiesce", term, commit: 37 as Index },
   "wake": { kind: "wake", term },
+  "pull": { kind: "pull", term, next: 38 as Index },
+  "pulled": {
+    kind: "pulled",
+    term,
+    leader: 13 as MemberId,
+    distance: 2,
+    previousIndex: 37 as Index,
+    previousTerm: 8 as Term,
+    commit: 41 as Index,
+    entries: [
+      entry(38, 9, EntryKind.Command, payloads[0]!.length),
+      entry(39, 10, EntryKind.Noop, 0),
+      entry(40, 11, EntryKind.Configuration, payloads[2]!.length),
+    ],
+  },
+  "pulled-snapshot": {
+    kind: "pulled-snapshot",
+    term,
+    snapshot: { index: 42 as Index, term: 7 as Term, configuration },
+  },
+  "pulled-chunk": {
+    kind: "pulled-chunk",
+    term,
+    snapshot: { index: 42 as Index, term: 7 as Term, configuration },
+    stateBytes: 36_001,
+    stateCrc: 0x89ab_cde0,
+    offset: 513,
+  },
 };
 
 const group = 77 as GroupId;
@@ -402,7 +430,7 @@ function raftFrame(message: RaftPayload): Bytes {
     from: 3 as MemberId,
     to: 4 as MemberId,
   };
-  const bodies = message.kind === "append" ? payloads : [];
+  const bodies = "entries" in message ? payloads : [];
   const tail = message.kind === "snapshot" ? bytesFrom(140, 7) : new Uint8Array(0);
   return written((writer) => {
     encodeRaftFrame(writer, envelope, message, bodies);
@@ -439,7 +467,8 @@ function samplesOf<Message extends Kinded>(
   ]);
 }
 
-const rewriteNode = (bytes: Bytes) => written((writer) => writeNodeMessage(writer, decodeNodeMessage(bytes)));
+const nodeMessage = (message: NodeMessage) => written((writer) => writeNodeMessage(writer, message));
+const rewriteNode = (bytes: Bytes) => nodeMessage(decodeNodeMessage(bytes));
 const rewriteIdentity = (bytes: Bytes) => encodeIdentity(decodeIdentity(bytes));
 
 export const SAMPLES: ReadonlyMap<string, Sample> = new Map<string, Sample>([
@@ -467,14 +496,9 @@ export const SAMPLES: ReadonlyMap<string, Sample> = new Map<string, Sample>([
     write: () => encodeConfiguration(configuration),
     rewrite: (bytes) => encodeConfiguration(decodeConfiguration(bytes)),
   }],
-  ...samplesOf<NodeMessage>(
-    "node",
-    NODE,
-    (message) => written((writer) => writeNodeMessage(writer, message)),
-    rewriteNode,
-  ),
+  ...samplesOf<NodeMessage>("node", NODE, nodeMessage, rewriteNode),
   ["node fetched-entry nothing", {
-    write: () => written((writer) => writeNodeMessage(writer, { ...NODE["fetched-entry"], content: null })),
+    write: () => nodeMessage({ ...NODE["fetched-entry"], content: null }),
     rewrite: rewriteNode,
   }],
   ["enrol request", {

@@ -68,6 +68,20 @@ function plan(voters: readonly number[], given: readonly Given[], more: Partial<
   return planRecovery(surveys(voters, given, more), { survivors, dead });
 }
 
+Deno.test("planRecovery() lets vote whose log goes on, also where it only observed", () => {
+  const configuration = { incoming: ids([1, 2, 3]), outgoing: [], learners: ids([5]) };
+  const behind = { id: 1, lastTerm: 4, lastIndex: 5 };
+  const recovered = (further: number) =>
+    plan([1, 2, 3, 4, 5], [behind, { id: further, lastTerm: 4, lastIndex: 6 }], { configuration })
+      .groups[0]!;
+  for (const further of [4, 5]) {
+    const { winner, configuration: after } = recovered(further);
+    assertEquals(winner, nameOf(further));
+    // Alone, member 1 would elect itself and lose entry 6.
+    assertEquals(after, { incoming: ids([1, further]), outgoing: [], learners: [] });
+  }
+});
+
 Deno.test("planRecovery() goes on from the highest term first, then the highest index, above all promised terms", () => {
   const given = [
     { id: 1, lastTerm: 3, lastIndex: 9, term: 7, commit: 8 },
@@ -105,7 +119,8 @@ Deno.test("planRecovery() needs a majority of both halves of a joint configurati
   const given = [1, 2, 6].map((id) => ({ id, lastTerm: 1, lastIndex: id }));
   const [control] = plan([1, 2, 3, 4, 5, 6], given, { configuration }).groups;
   assertEquals([control!.forced, control!.winner], [true, "n6"]);
-  assertEquals(control!.configuration, { incoming: ids([1, 2]), outgoing: [], learners: ids([6]) });
+  // A learner could not be elected, nor anybody by a configuration that only a learner has.
+  assertEquals(control!.configuration, { incoming: ids([1, 2, 6]), outgoing: [], learners: [] });
   // The dead have a majority of one half alone: they could commit nothing.
   assertEquals(control!.complete, true);
 });

@@ -4,7 +4,9 @@ import { Absences } from "../../src/node/absences.ts";
 import { planVoters, type Standing } from "../../src/node/voter_plan.ts";
 import { simpleConfiguration } from "../../src/raft/mod.ts";
 
-const RULES = { votersLimit: 5, voterReplaceMs: 1000 };
+/** Of a mesh that has members of a build without observers. */
+const RULES = { votersLimit: 5, voterReplaceMs: 1000, observes: false };
+const OBSERVING = { ...RULES, observes: true };
 const ids = (...members: number[]) => members as MemberId[];
 
 /** Everyone in this text is a member: `3` is there and caught up, `3!` away for long, `3?` away, `3-` behind, `3x` leaving. */
@@ -41,7 +43,8 @@ Deno.test("planVoters() brings newcomers in as learners and lets them vote once 
   assertEquals(plan([1], [], "1 2 3x"), { voters: [1], learners: [2] } as never);
   assertEquals(plan([1], [2], "1 2-"), null);
   assertEquals(plan([1], [2], "1 2?"), null);
-  assertEquals(plan([1], [2, 3], "1 2 3 4"), { voters: [1, 2, 3], learners: [4] } as never);
+  assertEquals(plan([1], [2, 3], "1 2 3 4"), { voters: [1, 2, 3], learners: [] } as never);
+  assertEquals(plan([1, 2, 3], [], "1 2 3 4"), { voters: [1, 2, 3], learners: [4] } as never);
   assertEquals(plan([1, 2, 3, 4, 5], [6], "1 2 3 4 5 6"), null);
   assertEquals(plan([1, 2, 3], [4], "1 2 3 4", {}, { ...RULES, votersLimit: 3 }), null);
 });
@@ -74,6 +77,53 @@ Deno.test("planVoters() gives no vote back to one that returns while others vote
   assertEquals(plan(before.voters, before.learners, "1 2 3 4 5 6"), null);
   assertEquals(plan(before.voters, before.learners, "1 2 3 4 5! 6")?.voters, ids(1, 2, 3, 4, 6));
   assertEquals(plan([1, 2, 4, 5], [3], "1 2 3 4 5")?.voters, ids(1, 2, 3, 4, 5));
+});
+
+Deno.test("planVoters() lets those listen who are to vote, two at a time, and everyone else observe", () => {
+  const three = { ...OBSERVING, votersLimit: 3 };
+  const cases: [string, readonly number[], readonly number[], string, readonly number[] | null][] = [
+    ["two of many newcomers", [1], [], "1 2 3 4 5", [2, 3]],
+    ["no more than there are votes", [1, 2], [], "1 2 3 4 5", [3]],
+    ["nobody where all votes are given", [1, 2, 3], [], "1 2 3 4 5", null],
+    ["who is away does not", [1], [], "1 2? 3! 4 5", [4, 5]],
+    ["who leaves does not", [1], [], "1 2x 3 4", [3, 4]],
+    ["a learner that is away for long makes room", [1], [2, 3], "1 2! 3- 4", [3, 4]],
+    ["one that is away for a while does not", [1], [2, 3], "1 2? 3- 4", null],
+    ["who listens for nothing observes", [1, 2, 3], [4, 5], "1 2 3 4 5", []],
+    ["who leaves is taken out elsewhere", [1, 2, 3], [4], "1 2 3 4x", null],
+    ["one learns in place of a dead voter", [1, 2, 3], [], "1 2 3! 4 5", [4]],
+    ["and one is enough", [1, 2, 3], [4], "1 2 3! 4- 5", null],
+    ["not before it is dead", [1, 2, 3], [], "1 2 3? 4 5", null],
+    ["no longer than it is dead", [1, 2, 3], [4], "1 2 3 4- 5", []],
+  ];
+  for (const [what, voters, learners, who, wanted] of cases) {
+    const target = plan(voters, learners, who, {}, three);
+    assertEquals(target?.learners ?? null, wanted as never, what);
+    if (target !== null) assertEquals(target.voters, voters as never, what);
+  }
+  // The host that fewest voters are on comes first.
+  const hosts = { 1: "a", 2: "a", 3: "b" };
+  assertEquals(plan([1], [], "1 2 3", hosts, { ...OBSERVING, votersLimit: 2 as never })?.learners, ids(3));
+});
+
+Deno.test("planVoters() makes an observer of the voter that lost its vote, and in the end nothing is left to do", () => {
+  let [voters, learners]: [readonly number[], readonly number[]] = [[1, 2, 3, 4, 5], []];
+  const steps: string[] = [];
+  const settle = (who: string) => {
+    for (let target = plan(voters, learners, who, {}, OBSERVING); target !== null;) {
+      ({ voters, learners } = target);
+      steps.push(`${voters}|${learners}`);
+      target = plan(voters, learners, who, {}, OBSERVING);
+    }
+  };
+  settle("1 2 3! 4 5 6 7 8");
+  assertEquals(steps, ["1,2,3,4,5|6", "1,2,4,5,6|"]);
+  settle("1 2 3 4 5 6 7 8");
+  assertEquals(steps.length, 2);
+  // An earlier leader's build made learners of all: they observe from now on.
+  [voters, learners] = [[1, 2, 3, 4, 5], [6, 7, 8]];
+  settle("1 2 3 4 5 6 7 8");
+  assertEquals([voters, learners], [[1, 2, 3, 4, 5], []]);
 });
 
 Deno.test("planVoters() does nothing while a change is under way", () => {

@@ -18,7 +18,6 @@ import {
   EntryKind,
   type EntryMeta,
   isJoint,
-  isVoter,
   type Outgoing,
   type RaftMessage,
   type RaftOptions,
@@ -585,12 +584,6 @@ export class Cluster {
       const node = this.nodes.get(id)!;
       return node.up && node.applied === leader.raft.lastIndex && node.raft.leader === leader.id;
     });
-  }
-
-  votersUp(): number {
-    const leader = this.leader();
-    if (leader === null) return 0;
-    return this.all.filter((node) => node.up && isVoter(leader.raft.configuration, node.id)).length;
   }
 }
 

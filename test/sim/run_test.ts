@@ -61,6 +61,18 @@ Deno.test("every kind of fault strikes", () => {
   assertEquals(FAULT_KINDS.filter((kind) => !struck.has(kind)), []);
 });
 
+Deno.test("a mesh of more members than vote keeps every promise, with members that come, go and die", () => {
+  const passed = { pulls: 0, replaced: 0, snapshots: 0 };
+  for (const i of [2, 5, 16, 19]) {
+    const result = runOne(`nodes=11,operations=200,faults=all.observers-${i}`);
+    assertEquals([result.outcome, result.message], ["ok", ""], result.name);
+    passed.pulls += result.marks["committed entries are pulled"] ?? 0;
+    passed.replaced += result.marks["a voter that is away for long is replaced"] ?? 0;
+    passed.snapshots += result.marks["a snapshot of another member was installed"] ?? 0;
+  }
+  assert(passed.pulls > 1000 && passed.replaced > 0 && passed.snapshots > 0, JSON.stringify(passed));
+});
+
 Deno.test("without faults nothing strikes that the nemesis would have injected", () => {
   const result = runOne("faults=none,operations=60.3");
   assertEquals(result.outcome, "ok");

@@ -228,6 +228,10 @@ export interface GroupStatus {
   peers: GroupPeerStatus[];
   /** Of a leader that hands over: to whom. */
   transferTo: string;
+  /** Of the control group: members outside its configuration, which pull what is committed. */
+  observers: string[];
+  /** Whom this member pulls from. */
+  source: string;
 }
 
 export interface StreamStatus {
@@ -1808,6 +1812,8 @@ function createBaseGroupStatus(): GroupStatus {
     learners: [],
     peers: [],
     transferTo: "",
+    observers: [],
+    source: "",
   };
 }
 
@@ -1866,6 +1872,12 @@ export const GroupStatus: MessageFns<GroupStatus> = {
     }
     if (message.transferTo !== "") {
       writer.uint32(146).string(message.transferTo);
+    }
+    for (const v of message.observers) {
+      writer.uint32(154).string(v!);
+    }
+    if (message.source !== "") {
+      writer.uint32(162).string(message.source);
     }
     return writer;
   },
@@ -2025,6 +2037,22 @@ export const GroupStatus: MessageFns<GroupStatus> = {
             }
 
             message.transferTo = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.observers.push(reader.string());
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.source = reader.string();
             continue;
           }
         }
