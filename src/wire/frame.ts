@@ -181,7 +181,9 @@ export class Frame extends Header {
       this.#headerChecksum = headerChecksum;
       this.#verifyHeader(headerAt);
     }
-    if (isPromised && !isMetadataSound(this.#metadata)) throw new FrameError("META");
+    if (isPromised && !isMetadataSound(this.#metadata, this.#payloadAt - metadataAt)) {
+      throw new FrameError("META");
+    }
     if (payloadChecksum !== undefined || isPromised) {
       if (typeof payloadChecksum !== "number") throw new FrameError("PAYLOAD_CHECKSUM");
       this.#payloadChecksum = payloadChecksum;
@@ -203,8 +205,9 @@ export class Frame extends Header {
 }
 
 /**
- * The first build wrote no third key, and nothing but these: such metadata is taken without one. A flipped byte cannot
- * make that of what is written now: the key it would have to take away would remain as an unknown one.
+ * The first build wrote no third key, and nothing but these: such metadata is taken without one. Flipped bits cannot make
+ * that of what is written now: the key that they would have to take away would remain as an unknown one, or, where it is no
+ * text any more and is passed over, as bytes that belong to no entry.
  */
 const FIRST_KEYS: ReadonlySet<string> = new Set([
   HEADER_CHECKSUM_KEY,
@@ -213,11 +216,13 @@ const FIRST_KEYS: ReadonlySet<string> = new Set([
   "version",
 ]);
 
-function isMetadataSound(metadata: Metadata): boolean {
+function isMetadataSound(metadata: Metadata, bytes: number): boolean {
   const stored = metadata.get(METADATA_CHECKSUM_KEY);
   if (stored !== undefined) return stored === metadataChecksum(metadata);
   for (const key of metadata.keys()) if (!FIRST_KEYS.has(key)) return false;
-  return true;
+  const writer = new ByteWriter(128);
+  encodeMetadata(writer, metadata);
+  return writer.length === bytes;
 }
 
 /** Over all entries but its own. `scratch` is used for their encoding. */
