@@ -116,12 +116,43 @@ export function drawCore(
 ): Host[] {
   const size = draws.between(Math.floor(members.length / 2) + 1, members.length);
   const core = draws.shuffled(members).slice(0, size);
-  const ids = new Set(core.map((host) => counted.get(host)?.memberId));
-  const decides = (voters: readonly MemberId[]) =>
-    voters.length === 0 || 2 * voters.filter((id) => ids.has(id)).length > voters.length;
-  const canDecide = members.every((host) => {
-    const { incoming, outgoing } = counted.get(host)?.configuration ?? { incoming: [], outgoing: [] };
-    return decides(incoming) && decides(outgoing);
+  return canDecide(core, members, counted) ? core : [...members];
+}
+
+/** True where a part of the members has a majority of the voters of every configuration that anybody counts by. */
+export function canDecide(
+  core: readonly Host[],
+  members: readonly Host[],
+  counted: ReadonlyMap<Host, Counted>,
+): boolean {
+  const ids = new Set(core.flatMap((host) => counted.get(host)?.memberId ?? []));
+  return members.every((host) => {
+    const configuration = counted.get(host)?.configuration;
+    return configuration === undefined || decides(ids, configuration);
   });
-  return canDecide ? core : [...members];
+}
+
+/** Groups that nobody here leads, although the hosts are a majority of its voters. */
+export function leaderless(hosts: readonly Host[]): string[] {
+  const groups = new Map<number, GroupInspection[]>();
+  for (const host of hosts) {
+    for (const group of host.node?.inspect().groups ?? []) {
+      groups.set(group.group, [...groups.get(group.group) ?? [], group]);
+    }
+  }
+  return [...groups.values()].flatMap((members) => {
+    const ids = new Set(members.map(({ memberId }) => memberId));
+    const [{ name }] = members as [GroupInspection];
+    if (!members.every(({ configuration }) => decides(ids, configuration))) return [];
+    return members.some(({ role }) => role === "leader") ? [] : [`${name} has no leader`];
+  });
+}
+
+function decides(
+  ids: ReadonlySet<MemberId>,
+  { incoming, outgoing }: GroupInspection["configuration"],
+): boolean {
+  const isMajority = (voters: readonly MemberId[]) =>
+    voters.length === 0 || 2 * voters.filter((id) => ids.has(id)).length > voters.length;
+  return isMajority(incoming) && isMajority(outgoing);
 }

@@ -179,12 +179,15 @@ export class Inode {
     return torn;
   }
 
-  /** The old length, the new one, or that of some of the sectors between. */
+  /**
+   * The old length, the new one, or that of some of the sectors between. Half of the time the new one: a file system may write the
+   * length before the content, and then all is there but what it says.
+   */
   #tornLength(draws: Draws): number {
     const clean = this.#cleanBelow;
     const ends = [this.#length, Math.max(clean, this.#durable.length)];
     const between = draws.between(Math.min(...ends), Math.max(...ends));
-    ends.push(Math.max(clean, between - between % SECTOR_BYTES), between);
+    ends.push(Math.max(clean, between - between % SECTOR_BYTES), between, this.#length, this.#length);
     return draws.pick(ends);
   }
 

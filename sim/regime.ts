@@ -8,6 +8,7 @@ import type { NodeSettings } from "../src/node/settings.ts";
 import { FAULT_KINDS, type FaultKind, REMOVAL_KINDS, ROT_KINDS } from "./faults/kinds.ts";
 import type { Prf } from "./prf.ts";
 import type { RunOptions } from "./run_name.ts";
+import type { NoiseRegime } from "./workloads/noise.ts";
 
 export interface WireRegime {
   readonly latencyUs: number;
@@ -45,6 +46,8 @@ export interface WorkRegime {
   readonly messageBytesLimit: number;
   readonly batchMessagesLimit: number;
   readonly consumerCrashPerMillion: number;
+  /** Clients that wait for nothing; null: there are none. */
+  readonly noise: NoiseRegime | null;
 }
 
 export interface Regime {
@@ -76,6 +79,11 @@ const SYNC_RUNS_PER_MILLION = 200_000;
 const LARGE_RUNS_PER_MILLION = 40_000;
 /** Runs in which disks may get full, of those that have the kind. */
 const FULL_RUNS_PER_MILLION = 500_000;
+/** Runs with clients that wait for nothing. */
+const NOISE_RUNS_PER_MILLION = 300_000;
+/** Runs in which a few kinds of faults strike, each so much more often. */
+const FOCUSED_RUNS_PER_MILLION = 300_000;
+const FOCUSED_KINDS_LIMIT = 3;
 /** Runs in which every limit is as small as it may be. */
 const TINY_RUNS_PER_MILLION = 150_000;
 
@@ -187,7 +195,18 @@ function drawFaults(prf: Prf, options: RunOptions): (readonly [FaultKind, number
   }
   if (options.faults !== undefined) return chosen;
   const excluded = prf.site("regime/rot").chance(ROT_RUNS_PER_MILLION) ? REMOVAL_KINDS : ROT_KINDS;
-  return chosen.filter(([kind]) => !excluded.has(kind));
+  return focused(prf, chosen.filter(([kind]) => !excluded.has(kind)));
+}
+
+/** With many kinds in a run each strikes seldom: in some runs most of them are left out. */
+function focused(
+  prf: Prf,
+  chosen: (readonly [FaultKind, number])[],
+): (readonly [FaultKind, number])[] {
+  const draws = prf.site("regime/focus");
+  if (!draws.chance(FOCUSED_RUNS_PER_MILLION)) return chosen;
+  const few = draws.shuffled(chosen).slice(0, draws.between(1, FOCUSED_KINDS_LIMIT));
+  return chosen.filter((each) => few.includes(each));
 }
 
 function mayGetFull(prf: Prf, options: RunOptions): boolean {
@@ -208,7 +227,15 @@ function drawWork(prf: Prf, options: RunOptions): WorkRegime {
     messageBytesLimit: draws.pick([64, 512, 3_000]),
     batchMessagesLimit: draws.pick([1, 3, 8]),
     consumerCrashPerMillion: draws.pick([0, 20_000, 100_000]),
+    noise: drawNoise(prf),
   };
+}
+
+/** In some runs logs grow wherever anybody leads, committed or not. */
+function drawNoise(prf: Prf): NoiseRegime | null {
+  const draws = prf.site("regime/noise");
+  if (!draws.chance(NOISE_RUNS_PER_MILLION)) return null;
+  return { writes: draws.between(20, 120), thinkMeanMs: draws.pick([5, 20, 60]) };
 }
 
 /**

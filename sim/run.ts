@@ -6,7 +6,7 @@
 import { AssertionFailure } from "../src/core/assert.ts";
 import { Node } from "../src/node/mod.ts";
 import { Checkers, SafetyViolation } from "./checkers/mod.ts";
-import { drawCore, leadsAlone, missingOf, notRefused } from "./convergence.ts";
+import { canDecide, drawCore, leaderless, leadsAlone, missingOf, notRefused } from "./convergence.ts";
 import { Nemesis } from "./faults/nemesis.ts";
 import { ask, formMesh, LivenessFailure } from "./formation.ts";
 import type { Host } from "./host.ts";
@@ -72,6 +72,8 @@ export interface RunSettings {
 
 /** How long the mesh is at rest, in election timeouts: several of everybody's. */
 const REST_ELECTIONS = 6;
+/** Runs that lose a node then. */
+const LOSS_RUNS_PER_MILLION = 250_000;
 
 /** Node code threw. */
 export class NodeCrash extends Error {
@@ -216,6 +218,7 @@ class Run {
     yield* this.#healAll();
     yield* this.#audit();
     yield* this.#rest();
+    yield* this.#loseOne();
     this.#checkers.final(this.#world.hosts, this.#workload.history, this.#workload.effects);
   }
 
@@ -324,6 +327,22 @@ class Run {
     const forMs = REST_ELECTIONS * this.#regime.settings.raft.electionTimeoutMs;
     yield* this.#world.advance(this.#world.nowUs + 1000 * forMs);
     stability.isAtRest = false;
+  }
+
+  /** In some runs a node goes when all is silent: the others find out by themselves, nobody asks them for anything. */
+  *#loseOne(): Steps<void> {
+    const draws = this.#world.prf.site("loss-at-rest");
+    if (!draws.chance(LOSS_RUNS_PER_MILLION)) return;
+    const members = this.#members();
+    const lost = draws.pick(members);
+    const rest = members.filter((host) => host !== lost);
+    if (!canDecide(rest, members, this.#checkers.counted)) return;
+    const forMs = REST_ELECTIONS * this.#regime.settings.raft.electionTimeoutMs;
+    yield* this.#world.advance(this.#world.nowUs + 1000 * forMs);
+    this.#nemesis.lose(lost);
+    yield* this.#await(`${lost.name} is not missed`, () => leaderless(rest));
+    yield* this.#healAll();
+    yield* this.#audit();
   }
 
   #afterStep(): void {

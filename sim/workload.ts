@@ -8,6 +8,7 @@ import { Effects } from "./workloads/effects.ts";
 import { KvHistory } from "./workloads/history.ts";
 import { Budget, KvClient } from "./workloads/kv_client.ts";
 import { KeyWatcher, type WatchObserver } from "./workloads/key_watcher.ts";
+import { NoiseClient } from "./workloads/noise.ts";
 import { Producer } from "./workloads/producer.ts";
 import type { World } from "./world.ts";
 
@@ -43,6 +44,7 @@ export class Workload {
   readonly producers: Producer[] = [];
   readonly consumers: Consumer[] = [];
   readonly watchers: KeyWatcher[] = [];
+  readonly noise: NoiseClient[] = [];
   /** Told of what watches are shown; without it nobody watches. */
   watchObserver: WatchObserver | null = null;
   readonly #world: World;
@@ -63,6 +65,11 @@ export class Workload {
       new KvClient(this.#world, this.calls, this.history, this.budget, this.#regime, i).begin();
     }
     for (const plan of this.plans) this.beginStream(plan);
+    for (const host of work.noise === null ? [] : this.#world.hosts) {
+      const client = new NoiseClient(this.#world, this.calls, host, work.noise!);
+      this.noise.push(client);
+      client.begin();
+    }
     for (const host of this.watchObserver === null ? [] : this.#world.hosts) {
       const watcher = new KeyWatcher(this.#world, this.calls, this.watchObserver!, host);
       this.watchers.push(watcher);
@@ -78,6 +85,7 @@ export class Workload {
   /** Nothing new is begun; what is under way goes on until it is answered. */
   end(): void {
     this.effects.isEnding = true;
+    for (const client of this.noise) client.isOver = true;
     this.budget.left = 0;
   }
 
@@ -95,6 +103,7 @@ export class Workload {
       kvMismatch: operations.filter((operation) => operation.outcome === "mismatch").length,
       kvFailed: operations.filter((operation) => operation.outcome === "failed").length,
       kvUnknown: operations.filter((operation) => operation.outcome === "unknown").length,
+      noise: this.noise.reduce((total, one) => total + one.written, 0),
       watches: this.watchers.reduce((total, one) => total + one.counts.opened, 0),
       changesShown: this.watchers.reduce((total, one) => total + one.counts.shown, 0),
       published: sum((producer) => producer.counts.published),

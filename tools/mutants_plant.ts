@@ -56,11 +56,25 @@ export async function score(mutant: Mutant, budget: Budget): Promise<Row> {
   });
   return await inCopy(mutant, broken, async (folder) => {
     const [error, row] = await Promise.all([
-      mutant.edits.length === 0 ? null : typeError(folder),
+      typeError(folder),
       runUntilCaught(mutant, folder, budget),
     ]);
     return error === null ? row : broken(`does not type-check: ${error}`);
   });
+}
+
+/** Copies of the tree that nobody uses now: the next bug takes one, of which all but its own files is compiled already. */
+const idleCopies: string[] = [];
+
+/** When no more bugs are planted. */
+export async function removeCopies(): Promise<void> {
+  for (const folder of idleCopies.splice(0)) await Deno.remove(folder, { recursive: true });
+}
+
+async function makeCopy(): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "sennit-mutant-" });
+  for (const name of COPIED) await copyTree(`${ROOT}/${name}`, `${folder}/${name}`);
+  return folder;
 }
 
 /** Gives `body` a copy of the tree with the bug in it; `broken` says why there is none. */
@@ -69,18 +83,20 @@ export async function inCopy<Result>(
   broken: (why: string) => Result,
   body: (folder: string) => Promise<Result>,
 ): Promise<Result> {
-  const folder = await Deno.makeTempDir({ prefix: "sennit-mutant-" });
+  const folder = idleCopies.pop() ?? await makeCopy();
+  const before = new Map<string, string>();
   try {
-    for (const name of COPIED) await copyTree(`${ROOT}/${name}`, `${folder}/${name}`);
     const why = await misfit(mutant, (file) => Deno.readTextFile(`${folder}/${file}`));
     if (why !== null) return broken(why);
     for (const { file, from, to } of mutant.edits) {
       const text = await Deno.readTextFile(`${folder}/${file}`);
+      if (!before.has(file)) before.set(file, text);
       await Deno.writeTextFile(`${folder}/${file}`, text.replace(from, () => to));
     }
     return await body(folder);
   } finally {
-    await Deno.remove(folder, { recursive: true });
+    for (const [file, text] of before) await Deno.writeTextFile(`${folder}/${file}`, text);
+    idleCopies.push(folder);
   }
 }
 
@@ -105,7 +121,7 @@ async function runUntilCaught(mutant: Mutant, folder: string, budget: Budget): P
   const { id, says } = mutant;
   let runs = 0;
   let assertions = 0;
-  for await (const result of runsOf(folder, budget, mutant.options)) {
+  for await (const result of runsOf(folder, budget)) {
     runs += 1;
     if (result === "stuck") {
       return { id, says, fate: "caught", runs, checker: "never-ends", message: "", assertions };
@@ -122,10 +138,8 @@ async function runUntilCaught(mutant: Mutant, folder: string, budget: Budget): P
 export async function* runsOf(
   folder: string,
   { runs, from }: Budget,
-  more?: string,
 ): AsyncGenerator<RunResult | "stuck"> {
-  const options = more === undefined ? "assertions=count" : `${more},assertions=count`;
-  const args = ["run", "-A", "--no-check", "sim/main.ts", "worker", "--options", options];
+  const args = ["run", "-A", "--no-check", "sim/main.ts", "worker", "--options", "assertions=count"];
   args.push("--from", String(from), "--seeds", String(runs));
   const command = new Deno.Command(Deno.execPath(), {
     args,

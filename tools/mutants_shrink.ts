@@ -13,7 +13,7 @@ import { type Mutant, MUTANTS } from "../sim/mutants/mod.ts";
 import { forCorpus } from "../sim/regression.ts";
 import type { Size } from "../sim/shrink.ts";
 import { formatTape, parseTape } from "../sim/tape.ts";
-import { inCopy, runsOf } from "./mutants_plant.ts";
+import { inCopy, removeCopies, runsOf } from "./mutants_plant.ts";
 
 /** What the goal is measured by: the events after, of those before. */
 const GOAL = 0.25;
@@ -158,7 +158,7 @@ async function main(args: readonly string[]): Promise<number> {
       console.error(format(rows[at]!));
     }
   };
-  await Promise.all(Array.from({ length: options.jobs }, worker));
+  await Promise.all(Array.from({ length: options.jobs }, worker)).finally(removeCopies);
   console.log(
     "| bug | run | checker | events | of before | decisions | tries |\n|---|---|---|---:|---:|---:|---:|",
   );

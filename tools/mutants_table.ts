@@ -1,20 +1,17 @@
 /** The kill matrix as a page: docs/kill-matrix.md, written and read back, so that a part of it can be brought up to date. */
 import { MUTANTS, NOT_PLANTED } from "../sim/mutants/mod.ts";
+import { CI_MUTANTS, CI_RUNS } from "./mutants_ci.ts";
 import type { Row } from "./mutants_plant.ts";
 
 const HEAD = `# Kill matrix
 
 Known bugs, planted one at a time into a copy of the tree (\`sim/mutants\`), and what noticed each first. Written by
-\`deno task mutants --write\`; not edited by hand. The unchanged tree went through the seeds of each writing without a finding.
+\`deno task mutants --write\`; not edited by hand. Every edit applies to the tree and type-checks.
 
-Each row is as of when its bug was last run, with as many runs as it was given then: \`--only\` brings some rows up to date
-and leaves the others, so that the rows of this page need not be of one state of the tree. A bug that survived may be rare,
-or nobody looks for what it does.
-
-*Runs* counts simulated runs with consecutive seeds until the bug was caught, that one included. *First checker* is who
-saw it: a checker of \`sim/checkers\`, \`liveness\` where the mesh did not converge, \`crash\` where node code threw, \`never-ends\`
-where a run went round in circles. *Assertions* counts failed assertions of node code in these runs; they restart the
-node and do not stop the run.
+*Runs* counts simulated runs with consecutive seeds from 1, without options, until the bug was caught, that one included.
+*First checker* is who saw it: a checker of \`sim/checkers\`, \`liveness\` where the mesh did not converge, \`crash\` where node
+code threw, \`never-ends\` where a run went round in circles. *Assertions* counts failed assertions of node code in these
+runs; they restart the node and do not stop the run.
 `;
 
 const COLUMNS = "| bug | what the code does | runs | first checker | assertions |\n|---|---|---:|---|---:|";
@@ -24,14 +21,22 @@ export function formatRow({ id, says, fate, runs, checker, assertions }: Row): s
   return `| ${id} | ${says.replaceAll("|", "\\|")} | ${runs} | ${first} | ${assertions} |`;
 }
 
-/** All rows, in the order of the list, and what they do not show. */
-export function formatPage(rows: readonly Row[], checkers: readonly string[]): string {
+/**
+ * All rows, in the order of the list, and what they do not show. `fresh`: how many of them were written just now;
+ * `unchangedRuns`: through how many runs the unchanged tree went without a finding for these.
+ */
+export function formatPage(
+  rows: readonly Row[],
+  fresh: number,
+  unchangedRuns: number,
+  checkers: readonly string[],
+): string {
   const byId = new Map(rows.map((row) => [row.id, row]));
   const ordered = MUTANTS.flatMap(({ id, says }) => {
     const row = byId.get(id);
     return row === undefined ? [] : [{ ...row, says }];
   });
-  const lines = [HEAD, COLUMNS, ...ordered.map(formatRow), ""];
+  const lines = [HEAD, provenance(fresh, unchangedRuns), COLUMNS, ...ordered.map(formatRow), ""];
   const caught = ordered.filter((row) => row.fate === "caught").length;
   lines.push(`${caught} of ${MUTANTS.length} bugs are caught.`, "");
   const left = MUTANTS.filter(({ id }) => !byId.has(id));
@@ -41,11 +46,22 @@ export function formatPage(rows: readonly Row[], checkers: readonly string[]): s
   if (NOT_PLANTED.length > 0) {
     lines.push("## Not planted", "", ...NOT_PLANTED.map(({ id, why }) => `- ${id}: ${why}`), "");
   }
+  const everyCheck = `Each within ${CI_RUNS} runs, before a change is accepted: ${CI_MUTANTS.join(", ")}.`;
+  lines.push("## Planted in every check (`deno task mutants --ci`)", "", everyCheck, "");
   const silent = silentCheckers(ordered, checkers);
   if (silent.length > 0) {
     lines.push("## Checkers that saw no bug first", "", ...silent.map((name) => `- ${name}`), "");
   }
   return lines.join("\n");
+}
+
+/** Whether the rows are of one state of the tree. */
+function provenance(fresh: number, unchangedRuns: number): string {
+  const clean = `The unchanged tree passes the first ${unchangedRuns} of these runs`;
+  if (fresh === MUTANTS.length) {
+    return `${clean}, which is as many as any bug took. All rows are of one pass.\n`;
+  }
+  return `${clean}, which is as many as took the ${fresh} bugs that were run last; the other rows are of an earlier pass.\n`;
 }
 
 /** The rows of a page that `formatPage` wrote. */

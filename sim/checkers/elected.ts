@@ -1,7 +1,8 @@
 /**
  * Who leads was elected: a majority of the voters, of both halves of a joint configuration, gave it their votes in this term (Raft
- * paper, section 5.2; Ongaro's thesis, section 4.3). And who stands for election has a vote itself. Seen in the replies as they
- * arrived: two leaders of one term, which may follow where it is broken, need more.
+ * paper, section 5.2; Ongaro's thesis, section 4.3). And who stands for election has a vote itself, and counts nobody's but what
+ * was given it in this term. Seen in the replies as they arrived: two leaders of one term, which may follow where it is
+ * broken, need more.
  */
 import type { GroupInspection } from "../../src/node/inspection.ts";
 import { hasMajorities } from "./commitment.ts";
@@ -30,6 +31,7 @@ export class Elected implements Checker {
   check(group: GroupInspection, log: GroupLog): void {
     const { name, memberId, term, role, configuration, commit } = group;
     if (role === "candidate" || role === "pre-candidate") {
+      if (role === "candidate") this.#checkCounted(group);
       // A member whose removal is not committed yet may be the only one that can still win.
       if ((log.configurationIndexes.at(-1) ?? 0) > commit) return;
       this.candidates += 1;
@@ -40,7 +42,7 @@ export class Elected implements Checker {
           `[${configuration.outgoing}] have`,
       );
     }
-    const key = `${group.group}/${group.generation}/${term}/${memberId}`;
+    const key = keyOf(group);
     if (role !== "leader" || this.#judged.has(key)) return;
     this.#judged.add(key);
     this.inputs += 1;
@@ -55,4 +57,20 @@ export class Elected implements Checker {
         `[${configuration.incoming}], outgoing [${configuration.outgoing}] vote`,
     );
   }
+
+  #checkCounted(group: GroupInspection): void {
+    const { name, memberId, term } = group;
+    const granted = this.#granted.get(keyOf(group));
+    for (const voter of group.votes()) {
+      if (voter === memberId || granted?.has(voter)) continue;
+      throw new SafetyViolation(
+        this.name,
+        `member ${memberId} counts a vote of ${voter} for term ${term} of ${name}, who gave it none in that term`,
+      );
+    }
+  }
+}
+
+function keyOf({ group, generation, term, memberId }: GroupInspection): string {
+  return `${group}/${generation}/${term}/${memberId}`;
 }

@@ -9,6 +9,7 @@ export class GroupLog {
   base = 0;
   last = 0;
   durable = 0;
+  isInstalling = false;
   /** Where configurations stand, ascending. */
   configurationIndexes: number[] = [];
   #entries: (EntryInspection | undefined)[] = [];
@@ -46,6 +47,7 @@ export class GroupLog {
     }
     this.last = group.last;
     this.durable = group.durable;
+    this.isInstalling = group.isInstalling;
     return first;
   }
 

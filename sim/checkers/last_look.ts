@@ -2,7 +2,8 @@
  * What was seen of a group on a host when it was looked at last. Most turns change nothing in most groups, and a checker that judges
  * by what it sees alone would say again what it said then: it is not asked again. Everything that such checkers read of a
  * group is compared here: the numbers one by one, the configuration as the object that it is, the log by its ends, as
- * `GroupLog.update` does. Who judges by time, by frames or by what others did meanwhile is asked at every look (mod.ts).
+ * `GroupLog.update` does. Who judges by time, by frames or by what others did meanwhile is asked at every look (mod.ts);
+ * the votes that a candidate counts are not compared, so that it is never the same.
  */
 import type { EntryInspection, GroupInspection } from "../../src/node/inspection.ts";
 import type { Told } from "./promises.ts";
@@ -27,7 +28,8 @@ export class LastLook {
     const before = this.#group;
     const end = now.last > now.base ? now.entry(now.last) : null;
     if (
-      before !== null && incarnation === this.#incarnation && isSettled === this.#isSettled &&
+      before !== null && now.role !== "candidate" && incarnation === this.#incarnation &&
+      isSettled === this.#isSettled &&
       isSameState(before, now) && isSameEnd(this.#end, end, now)
     ) return true;
     this.#group = now;

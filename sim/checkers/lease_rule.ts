@@ -2,7 +2,8 @@
  * While a leader's lease lasts nobody else can be elected (Ongaro's thesis, section 6.4.1): else its reads may miss what the
  * other one committed. Looked at by the time itself and not by what was read or who stood for election, so that a lease that is
  * too long is seen without either in just that moment: nobody else leads a later term, and of the voters so many have
- * heard of this leader within an election timeout, each by its own clock, that the others are no majority.
+ * heard of this leader within an election timeout, each by its own clock, that the others are no majority. And a leader that has
+ * told another to campaign holds no lease in that term again, because its word lifts the promise whenever it arrives (3.10).
  */
 import type { MemberId } from "../../src/core/ids.ts";
 import type { GroupInspection } from "../../src/node/inspection.ts";
@@ -17,6 +18,8 @@ export interface LocalTime {
   readonly ms: number;
   /** Of the node; with each its clock begins anew. */
   readonly incarnation: number;
+  /** That the node has taken. */
+  readonly turns: number;
 }
 
 /** What a member's clock shows; null where it is not up, so that it cannot vote. */
@@ -29,13 +32,16 @@ export class LeaseRule implements Checker {
   readonly #latest = new Map<string, { readonly term: number; readonly memberId: number }>();
   /** Group, term, leader and member to when a sign of that leader last came, by the member's clock. */
   readonly #heard = new Map<string, LocalTime>();
+  /** Group, term and leader where that leader has told another to campaign. */
+  readonly #handedOver = new Set<string>();
 
   /** A frame arrived. */
   heard({ envelope: { group, generation, from, to }, message }: RaftFrame, clock: LocalClock): void {
     const { kind, term } = message;
+    if (kind === "timeout-now") this.#handedOver.add(`${group}/${generation}/${term}/${from}`);
     if (kind !== "append" && kind !== "heartbeat" && kind !== "snapshot" && kind !== "quiesce") return;
     // Where it came to is not known before the group was seen there: a sign it is all the same.
-    const now = clock(to) ?? { ms: 0, incarnation: -1 };
+    const now = clock(to) ?? { ms: 0, incarnation: -1, turns: 0 };
     this.#heard.set(`${group}/${generation}/${term}/${from}/${to}`, now);
   }
 
@@ -50,6 +56,9 @@ export class LeaseRule implements Checker {
     this.inputs += 1;
     if (latest !== undefined && latest.term > term) {
       this.#fail(group, localMs, `member ${latest.memberId} leads term ${latest.term}`);
+    }
+    if (this.#handedOver.has(`${key}/${term}/${memberId}`)) {
+      this.#fail(group, localMs, "another was told to campaign");
     }
     const promises = (member: MemberId) => {
       if (member === memberId) return true;

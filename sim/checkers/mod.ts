@@ -21,14 +21,17 @@ import { LeaseRule, type LocalClock } from "./lease_rule.ts";
 import { Linearizability } from "./linearizability.ts";
 import { LogKept } from "./log_kept.ts";
 import { LogMatching } from "./log_matching.ts";
+import { MatchRule } from "./match_rule.ts";
 import { MembershipCheck } from "./membership.ts";
 import { Monotonicity } from "./monotonicity.ts";
 import { Promises } from "./promises.ts";
 import { raftMessages } from "./raft_messages.ts";
+import { ReadNames } from "./read_names.ts";
 import { SaidCommitted } from "./said_committed.ts";
 import { SaidQueued } from "./said_queued.ts";
 import { StableLeadership } from "./stable_leadership.ts";
 import { StateEquality } from "./state_equality.ts";
+import { StickyVotes } from "./sticky_votes.ts";
 import { StreamModel } from "./stream_model.ts";
 import { TermOrigin } from "./term_origin.ts";
 import { TurnsEnd } from "./turns_end.ts";
@@ -77,6 +80,9 @@ export class Checkers {
     "elected",
     "stream-model",
     "turns-end",
+    "match-rule",
+    "read-names",
+    "sticky-votes",
   ];
 
   /** Places of node code that were passed, and how often. */
@@ -84,6 +90,9 @@ export class Checkers {
   readonly election = new ElectionSafety();
   readonly leases = new LeaseRule();
   readonly matching = new LogMatching();
+  readonly matches = new MatchRule();
+  readonly readNames = new ReadNames();
+  readonly sticky = new StickyVotes();
   readonly commitment = new Commitment();
   readonly commitRule = new CommitRule();
   readonly promises = new Promises();
@@ -116,7 +125,7 @@ export class Checkers {
   readonly #clock: LocalClock = (member) => {
     const host = this.#hosts.get(member);
     if (host === undefined || !host.isUp) return null;
-    return { ms: host.io.clock.monotonicMs(), incarnation: host.incarnation };
+    return { ms: host.io.clock.monotonicMs(), incarnation: host.incarnation, turns: host.turns };
   };
   /** Group to member to the log as it was last seen. */
   readonly #logs = new Map<string, Map<number, GroupLog>>();
@@ -156,6 +165,8 @@ export class Checkers {
     for (const frame of frames) {
       this.elected.heard(frame);
       this.leases.heard(frame, this.#clock);
+      this.sticky.heard(frame, this.#clock);
+      this.readNames.heard(frame);
       const { envelope: { group, generation, from }, message } = frame;
       if (message.kind !== "vote") continue;
       this.termOrigin.announced(group, generation, message.term);
@@ -198,7 +209,9 @@ export class Checkers {
     // What these judge by changes without a change of the group: the time, what was heard of it, what others do.
     this.stability.check(group);
     const { electionTimeoutMs } = host.settings!.raft;
-    this.leases.check(group, host.io.clock.monotonicMs(), electionTimeoutMs, this.#clock);
+    const localMs = host.io.clock.monotonicMs();
+    this.leases.check(group, localMs, electionTimeoutMs, this.#clock);
+    this.sticky.check(group, incarnation, host.turns, localMs, electionTimeoutMs);
     last.told ??= this.promises.told(group);
     this.promises.check(group, last.told);
     if (log === null) return;
@@ -206,6 +219,7 @@ export class Checkers {
     if (first <= log.last) this.matching.check(group, log, first);
     this.monotonicity.check(name, incarnation, group, isSettled);
     this.commitment.check(name, incarnation, group, log, (member) => this.#logsOf(group).get(member));
+    this.matches.check(group, log, (member) => this.#logsOf(group).get(member));
     this.equality.check(name, incarnation, group, false);
     if (group.group === 0) this.counted.set(host, group);
   }
@@ -282,6 +296,7 @@ export class Checkers {
       membership: this.membership.inputs,
       "membership-removals": this.membership.removedInputs,
       "log-matching": this.matching.inputs,
+      "match-rule": this.matches.inputs,
       monotonicity: this.monotonicity.inputs,
       "monotonicity-restarts": this.monotonicity.restarts,
       "none-lost": this.delivery.acknowledgeInputs,
@@ -291,10 +306,12 @@ export class Checkers {
       "elected-candidates": this.elected.candidates,
       "watch-complete": this.watches.inputs,
       "fresh-reads": this.reads.inputs,
+      "read-names": this.readNames.inputs,
       "said-committed": this.said.inputs,
       "said-queued": this.queued.inputs,
       "stable-leadership": this.stability.inputs,
       "state-equality": this.equality.inputs,
+      "sticky-votes": this.sticky.inputs,
       "stream-model": this.streams.inputs,
       "turns-end": this.turns.inputs,
       "term-origin": this.termOrigin.inputs,

@@ -47,6 +47,8 @@ export class ChurnFaults implements Faults {
   readonly #machines: MachineFaults;
   readonly #operator: Operator;
   #lastPort = 7000;
+  /** The one machine of a run that moves: two that did so while they could not hear each other would never meet again. */
+  #mover: Host | null = null;
   #streams = 0;
 
   constructor(world: World, workload: Workload, mesh: Mesh, machines: MachineFaults, operator: Operator) {
@@ -78,7 +80,8 @@ export class ChurnFaults implements Faults {
       case "open-stream":
         return this.#openStream(strike);
       case "move": {
-        const host = strike.one(this.members().filter((each) => each.isUp));
+        const isMovable = (host: Host) => host.isUp && (this.#mover === null || host === this.#mover);
+        const host = strike.one(this.members().filter(isMovable));
         return host === undefined ? null : { what: `move ${host.name}`, script: this.#move(host) };
       }
       case "join": {
@@ -266,6 +269,7 @@ export class ChurnFaults implements Faults {
   /** Stops, and comes back under another address; done once the log has it. */
   *#move(host: Host): Script {
     const port = ++this.#lastPort;
+    this.#mover = host;
     if (host.isUp) this.#machines.stop(host);
     host.settings = this.#mesh.settingsOf(host, port);
     this.#machines.restart(host);

@@ -29,6 +29,8 @@ export const FAULT_KINDS = [
   "crash-power",
   "crash-in-sync",
   "crash-in-election",
+  "crash-in-overwrite",
+  "crash-in-install",
   "crash-many",
   "power-everywhere",
   "crash-with-late-peers",
@@ -36,6 +38,7 @@ export const FAULT_KINDS = [
   "misdirected-write",
   "damaged-snapshot",
   "hung-disk",
+  "hang-in-election",
   "full-disk",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];

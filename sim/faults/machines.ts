@@ -1,4 +1,5 @@
 /** Faults of whole machines: processes that die or stop, power that goes at the worst moment, turns that do not come. */
+import type { GroupInspection } from "../../src/node/inspection.ts";
 import type { Host } from "../host.ts";
 import type { Draws } from "../prf.ts";
 import type { Regime } from "../regime.ts";
@@ -6,15 +7,17 @@ import type { World } from "../world.ts";
 import type { FaultKind } from "./kinds.ts";
 import { type Faults, NOTHING_TO_UNDO, type Strike, type Undo } from "./strike.ts";
 
-/** A host that is waited for to enter a new term. */
+/** A host that is waited for to come to what is best struck in. */
 interface Ambush {
-  /** The sum of its terms when the wait began. */
-  readonly terms: number;
-  readonly onElection: () => void;
+  /** True once it has, judged after each of its turns. */
+  readonly hasCome: () => boolean;
+  readonly perform: () => void;
 }
 
 /** While power is to go in an election, whoever else leads is silent for so many election timeouts. */
 const SILENT_ELECTIONS = 3;
+/** So many election timeouts longer than other strikes those last that wait for something to come about. */
+const LURKING_ELECTIONS = 10;
 
 export class MachineFaults implements Faults {
   readonly #world: World;
@@ -47,7 +50,12 @@ export class MachineFaults implements Faults {
       case "crash-in-sync":
         return this.#crashInSync(strike, strike.one(up));
       case "crash-in-election":
-        return this.#crashInElection(strike, up);
+      case "hang-in-election":
+        return this.#strikeInElection(strike, up);
+      case "crash-in-overwrite":
+        return this.#crashWhen(strike, up, overwrites);
+      case "crash-in-install":
+        return this.#crashWhen(strike, up, installs);
     }
     return null;
   }
@@ -89,9 +97,9 @@ export class MachineFaults implements Faults {
   /** Looks at a host after its turn, for what waits for something to happen to it. */
   look(host: Host): void {
     const ambush = this.#ambushes.get(host);
-    if (ambush === undefined || !host.isUp || termsOf(host) <= ambush.terms) return;
+    if (ambush === undefined || !host.isUp || !ambush.hasCome()) return;
     this.#ambushes.delete(host);
-    ambush.onElection();
+    ambush.perform();
   }
 
   #crashMany(strike: Strike, up: readonly Host[]): Undo | null {
@@ -135,27 +143,69 @@ export class MachineFaults implements Faults {
   }
 
   /**
-   * Waits until the host enters a new term, and takes its power away about when that becomes durable. That it comes to an
-   * election is seen to: whoever else leads falls silent.
+   * Waits until the host enters a new term, and about when that becomes durable takes its power away, or its disk hangs: it has
+   * voted and follows, and can acknowledge nothing. That it comes to an election is seen to: whoever else leads falls silent.
    */
-  #crashInElection(strike: Strike, up: readonly Host[]): Undo | null {
+  #strikeInElection(strike: Strike, up: readonly Host[]): Undo | null {
     const host = strike.one(up.filter((each) => !leads(each))) ?? strike.one(up);
     if (host === undefined || this.#ambushes.has(host)) return null;
     const silentMs = SILENT_ELECTIONS * this.#regime.settings.raft.electionTimeoutMs;
     for (const each of up) {
       if (each !== host && leads(each)) each.pause(this.#world.nowUs + 1000 * silentMs);
     }
-    const withinUs = 2 * this.#regime.disk.deviceMeanUs + this.#regime.wire.latencyUs;
-    const afterUs = strike.draws.below(withinUs + 1);
+    const afterUs = strike.draws.below(this.#withinUs + 1);
+    const hangUs = 1000 * (silentMs + strike.draws.exponential(this.#regime.faultLengthMs));
     strike.lengthMs += silentMs; // The election comes within that time.
+    const before = termsOf(host);
+    const hang = () => {
+      this.#world.ledger.strike(strike.kind);
+      host.disk.faults.hungUntilUs = this.#world.nowUs + hangUs;
+    };
     this.#ambushes.set(host, {
-      terms: termsOf(host),
-      onElection: () => this.#crashLater(strike, host, afterUs),
+      hasCome: () => termsOf(host) > before,
+      perform: () => {
+        if (strike.kind === "crash-in-election") this.#crashLater(strike, host, afterUs);
+        else strike.later(afterUs, hang);
+      },
     });
     return () => {
       this.#ambushes.delete(host);
+      if (strike.kind === "hang-in-election") host.disk.faults.hungUntilUs = 0;
       this.restart(host);
     };
+  }
+
+  /** Waits until something has come about in a group anywhere, and takes that power away about when it becomes durable. */
+  #crashWhen(
+    strike: Strike,
+    hosts: readonly Host[],
+    hasComeAbout: (before: GroupState, now: GroupState) => boolean,
+  ): Undo | null {
+    const watched = hosts.filter((host) => !this.#ambushes.has(host));
+    if (watched.length === 0) return null;
+    const afterUs = strike.draws.below(this.#withinUs + 1);
+    strike.lengthMs += LURKING_ELECTIONS * this.#regime.settings.raft.electionTimeoutMs;
+    const stopWatching = () => {
+      for (const host of watched) this.#ambushes.delete(host);
+    };
+    let struck: Host | null = null;
+    for (const host of watched) {
+      const perform = () => {
+        stopWatching();
+        struck = host;
+        this.#crashLater(strike, host, afterUs);
+      };
+      this.#ambushes.set(host, { hasCome: watch(host, hasComeAbout), perform });
+    }
+    return () => {
+      stopWatching();
+      if (struck !== null) this.restart(struck);
+    };
+  }
+
+  /** In which what was just begun becomes durable. */
+  get #withinUs(): number {
+    return 2 * this.#regime.disk.deviceMeanUs + this.#regime.wire.latencyUs;
   }
 
   #stopFor(host: Host | undefined): Undo | null {
@@ -176,12 +226,58 @@ export class MachineFaults implements Faults {
 
 /** True where a host leads any group. */
 function leads(host: Host): boolean {
-  return host.node?.inspect().groups.some((group) => group.role === "leader") ?? false;
+  return groupsOf(host).some((group) => group.role === "leader");
+}
+
+/** To be asked after each turn: whether one of the host's groups has changed so since the last. What a restart makes is no change. */
+function watch(
+  host: Host,
+  hasComeAbout: (before: GroupState, now: GroupState) => boolean,
+): () => boolean {
+  const { incarnation } = host;
+  let before = statesOf(host);
+  return () => {
+    if (host.incarnation !== incarnation) return false;
+    const [last, now] = [before, before = statesOf(host)];
+    return now.some((group) => {
+      const known = last.find((each) => each.group === group.group);
+      return known !== undefined && hasComeAbout(known, group);
+    });
+  };
+}
+
+/** The log was cut, or another entry has taken its end's place. */
+function overwrites(before: GroupState, now: GroupState): boolean {
+  if (now.base >= before.last || before.lastTerm === 0) return false;
+  return now.last < before.last || now.termAt(before.last) !== before.lastTerm;
+}
+
+function installs(before: GroupState, now: GroupState): boolean {
+  return now.isInstalling && !before.isInstalling;
+}
+
+/** What is compared of a group from one turn to the next. */
+interface GroupState extends Pick<GroupInspection, "group" | "base" | "last" | "isInstalling"> {
+  /** 0 where the log is empty above its base. */
+  readonly lastTerm: number;
+  /** As it is now. */
+  readonly termAt: (index: GroupInspection["last"]) => number;
+}
+
+function statesOf(host: Host): GroupState[] {
+  return groupsOf(host).map(({ group, base, last, isInstalling, entry }) => {
+    const termAt = (index: GroupInspection["last"]) => entry(index)?.term ?? 0;
+    return { group, base, last, isInstalling, lastTerm: termAt(last), termAt };
+  });
+}
+
+function groupsOf(host: Host): readonly GroupInspection[] {
+  return host.node?.inspect().groups ?? [];
 }
 
 /** Rises when a host enters a new term in any group. */
 function termsOf(host: Host): number {
   let sum = 0;
-  for (const group of host.node?.inspect().groups ?? []) sum += group.term;
+  for (const group of groupsOf(host)) sum += group.term;
   return sum;
 }

@@ -88,6 +88,13 @@ export class Nemesis implements Target {
     this.#world.schedule(this.#world.nowUs + SUPERVISOR_US, this, EventKind.Restart, host.id, 0, null);
   }
 
+  /** A process dies, and nobody starts it again before all is healed. */
+  lose(host: Host): void {
+    this.#world.ledger.try("loss-at-rest");
+    this.#world.ledger.strike("loss-at-rest");
+    this.#machines.crash(host, false, this.#world.prf.site("loss-at-rest/crash"));
+  }
+
   /** Looks at a host after its turn. */
   look(host: Host): void {
     this.#machines.look(host);
@@ -166,6 +173,9 @@ export class Nemesis implements Target {
       case "crash-power":
       case "crash-in-sync":
       case "crash-in-election":
+      case "crash-in-overwrite":
+      case "crash-in-install":
+      case "hang-in-election":
       case "crash-many":
         return this.#machines;
       case "hung-disk":

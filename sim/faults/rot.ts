@@ -16,9 +16,9 @@ import type { Faults, Strike, Undo } from "./strike.ts";
 const LOG_FOLDER = "wal";
 const SNAPSHOT_FOLDER = "snapshots";
 /** The node finds out by reading, or at its next start, which then comes at once. */
-const RESTARTS_PER_MILLION = 700_000;
+const RESTARTS_PER_MILLION = 500_000;
 /** So often the host is looked at, so long apart. */
-const LOOKS = 100;
+const LOOKS = 600;
 const LOOK_MS = 5;
 
 /** A part of a file of the log. */

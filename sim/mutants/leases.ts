@@ -5,7 +5,6 @@ export const LEASES: readonly Mutant[] = [
   {
     id: "lease-ignores-drift",
     says: "a lease counts from the answers, not from the sending, and for a whole election timeout",
-    options: "lease=on",
     edits: [{
       file: "src/raft/lease.ts",
       from: "if (round <= confirmed) return sentMs + leaseLengthMs(core.options);",
@@ -17,7 +16,6 @@ export const LEASES: readonly Mutant[] = [
   {
     id: "lease-from-receipt",
     says: "a lease counts from the answers, not from the sending",
-    options: "lease=on",
     edits: [{
       file: "src/raft/lease.ts",
       from: "if (round <= confirmed) return sentMs + leaseLengthMs(core.options);",
@@ -29,7 +27,6 @@ export const LEASES: readonly Mutant[] = [
   {
     id: "lease-twice-as-long",
     says: "a lease lasts twice as long as the promise that it rests on",
-    options: "lease=on",
     edits: [{
       file: "src/raft/lease.ts",
       from: "return length - CLOCK_GRANULARITY_MS;",
@@ -39,7 +36,6 @@ export const LEASES: readonly Mutant[] = [
   {
     id: "promise-forgotten-at-restart",
     says: "a member that was started anew votes at once, whatever it promised a leader before",
-    options: "lease=on",
     edits: [{
       file: "src/raft/raft.ts",
       from: "else if (core.term > 0) core.leaderContactMs = now;",
@@ -49,7 +45,6 @@ export const LEASES: readonly Mutant[] = [
   {
     id: "lease-survives-handover",
     says: "a leader holds its lease although it has told another to campaign",
-    options: "lease=on",
     edits: [{
       file: "src/raft/lease.ts",
       from: "leadership.transferTo !== NO_MEMBER ||\n    leadership.handedOver",
@@ -60,7 +55,6 @@ export const LEASES: readonly Mutant[] = [
     id: "lease-regained-after-handover",
     says:
       "a leader that gave a handover up holds leases again, although its word to campaign may still arrive",
-    options: "lease=on",
     edits: [{
       file: "src/raft/leader.ts",
       from: "  leadership.handedOver = true;\n",

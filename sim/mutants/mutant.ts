@@ -13,8 +13,6 @@ export interface Mutant {
   /** What the code does wrong with it, in one line. */
   readonly says: string;
   readonly edits: readonly Edit[];
-  /** Options of its runs, as in a run's name, where by default nothing asks for what it breaks. */
-  readonly options?: string;
 }
 
 /** A bug of the literature that this design has no place for, or that these runs cannot show. */

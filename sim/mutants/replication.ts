@@ -109,17 +109,16 @@ export const REPLICATION: readonly Mutant[] = [
       from:
         "    if (core.log.matches(snapshot.index, snapshot.term)) core.commitTo(snapshot.index);\n    else installSnapshot(core, snapshot);",
       to: "    installSnapshot(core, snapshot);",
-    }, {
-      file: "src/wal/wal.ts",
-      from: "const keep = this.#table.term(log, base.index) === base.term;",
-      to:
-        "const keep = this.#table.term(log, base.index) === base.term &&\n      base.index <= log.hardState.commit;",
     }],
   },
   {
     id: "snapshot-over-newer-log",
     says: "a late snapshot takes the place of what was committed after it",
     edits: [{
+      file: "src/node/group.ts",
+      from: "if (index <= this.raft.commit) this.raft.step(from, message, now);",
+      to: "if (index <= this.raft.baseIndex) this.raft.step(from, message, now);",
+    }, {
       file: "src/raft/follower.ts",
       from: "if (snapshot.index > core.commit) {",
       to: "if (snapshot.index > log0(core)) {",

@@ -145,7 +145,6 @@ export const STORAGE: readonly Mutant[] = [
   {
     id: "failed-sync-ignored",
     says: "a failed sync is taken for a successful one",
-    options: "syncs=fail",
     edits: [{
       file: "src/wal/writer.ts",
       from: 'if (!event.ok) this.#refuse("Cannot sync the log", event);',
@@ -156,7 +155,6 @@ export const STORAGE: readonly Mutant[] = [
     id: "restart-trusts-sync",
     says:
       "after a failed sync the next process syncs the same file again, is told that all is well, and believes it",
-    options: "syncs=fail",
     edits: [{
       file: "src/wal/recovery.ts",
       from: "      yield* this.#rewrite(current.path, this.#tail);",

@@ -354,6 +354,8 @@ export class Group {
       applied: this.machine.applied,
       configuration: raft.configuration,
       leaseUntilMs: raft.leaseUntilMs,
+      votes: () => raft.votes,
+      matches: () => raft.status().peers,
       entry: (index) => {
         const entry = this.#host.wal.entry(this.id, index);
         return entry === null ? null : { term: entry.term, kind: entry.kind, crc: entry.crc };

@@ -34,6 +34,10 @@ export interface GroupInspection {
   readonly configuration: Configuration;
   /** Of a leader, by its monotonic clock; -Infinity where it holds no lease. */
   readonly leaseUntilMs: number;
+  /** Who has granted a candidate its vote, as far as it counts: itself too. */
+  votes(): readonly MemberId[];
+  /** Of a leader: up to where it takes each of the others to hold its log. */
+  matches(): readonly { readonly member: MemberId; readonly match: Index }[];
   /** Of an index in (base, last], else null. */
   entry(index: Index): EntryInspection | null;
   /** The state machine's canonical bytes after `applied`: equal on all members at equal `applied`. */

@@ -289,6 +289,10 @@ export class Raft {
   get durableIndex(): Index {
     return this.#core.persistence.durableIndex;
   }
+  /** Who has granted a candidate its vote, as far as it counts. */
+  get votes(): readonly MemberId[] {
+    return [...this.#core.votes].filter(([, granted]) => granted).map(([member]) => member);
+  }
   /** Of a leader, by its clock; -Infinity where it holds no lease. */
   get leaseUntilMs(): number {
     return leaseEnd(this.#core);

@@ -24,7 +24,7 @@ Deno.test("the lease rule catches a lease that outlasts the promises that it res
     leaseUntilMs: 1_000,
     configuration: { incoming: [1, 2, 3], outgoing: [], learners: [] },
   } as unknown as GroupInspection;
-  const at = (ms: number, incarnation = 1) => () => ({ ms, incarnation });
+  const at = (ms: number, incarnation = 1) => () => ({ ms, incarnation, turns: 0 });
   const hears = (to: number, ms: number) => {
     const frame = {
       envelope: { group: 0, generation: 0, from: 1, to: to as MemberId },

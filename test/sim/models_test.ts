@@ -226,6 +226,7 @@ Deno.test("who leads by fewer votes than a majority is caught, and who stands wi
     commit: 3,
     role: "leader",
     configuration: { incoming: [1, 2, 3, 4], outgoing: [], learners: [6] },
+    votes: () => [],
   };
   const log = { configurationIndexes: [2] } as unknown as GroupLog;
   const grant = (checker: Elected, from: number, term: number, granted = true) =>

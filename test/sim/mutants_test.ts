@@ -1,6 +1,9 @@
 /** The planted bugs stay up to date with the tree: each edit fits, once. That they are caught is shown by `deno task mutants`. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { MUTANTS, NOT_PLANTED } from "../../sim/mutants/mod.ts";
+import { UsageError } from "../../sim/arguments.ts";
+import { parseOptions } from "../../tools/mutants.ts";
+import { CI_MUTANTS } from "../../tools/mutants_ci.ts";
 import { misfit } from "../../tools/mutants_plant.ts";
 import { formatPage, parsePage } from "../../tools/mutants_table.ts";
 
@@ -33,8 +36,30 @@ Deno.test("the page is read back as it was written", () => {
     { ...first!, fate: "caught", runs: 3, checker: "liveness", message: "", assertions: 2 },
     { ...second!, fate: "survived", runs: 9, checker: "", message: "", assertions: 0 },
   ].map(({ edits: _, ...row }) => row) as unknown as Parameters<typeof formatPage>[0];
-  const page = formatPage(rows, ["liveness", "other"]);
+  const page = formatPage(rows, rows.length, 3, ["liveness", "other"]);
   assertEquals(parsePage(page), [...rows]);
   assertEquals(page.includes("- other"), true);
   assertEquals(page.includes("- liveness"), false);
+});
+
+Deno.test("the bugs of every check are among those that can be planted", () => {
+  const ids = new Set(MUTANTS.map(({ id }) => id));
+  assertEquals(CI_MUTANTS.filter((id) => !ids.has(id)), []);
+});
+
+Deno.test("the arguments of the kill matrix name bugs that exist, in either way", () => {
+  const chosen = (...args: string[]) => {
+    const options = parseOptions(args);
+    return typeof options === "string" ? options : options.mutants.map(({ id }) => id);
+  };
+  assertEquals(chosen("--help"), "help");
+  assertEquals(chosen("fig8-commit", "--only", "match-on-send,vote-unpersisted"), [
+    "vote-unpersisted",
+    "fig8-commit",
+    "match-on-send",
+  ]);
+  assertEquals(chosen().length, MUTANTS.length);
+  for (const wrong of [["--bad"], ["nobody"], ["--runs"], ["--runs", "0"], ["--ci", "fig8-commit"]]) {
+    assertThrows(() => parseOptions(wrong), UsageError);
+  }
 });

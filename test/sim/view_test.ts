@@ -5,7 +5,7 @@ import { view } from "../../sim/view/command.ts";
 import { record } from "../../sim/taping.ts";
 import { formatTape } from "../../sim/tape.ts";
 import { MUTANTS } from "../../sim/mutants/mod.ts";
-import { inCopy } from "../../tools/mutants_plant.ts";
+import { inCopy, removeCopies } from "../../tools/mutants_plant.ts";
 import { Browser, findChromium } from "./chromium.ts";
 
 /** A short run in which faults strike. */
@@ -174,5 +174,5 @@ pageTest("a broken promise is marked in the page, where and when it was seen", a
       String(events),
     );
     assertEquals(browser.complaints, []);
-  });
+  }).finally(removeCopies);
 });

@@ -1,0 +1,135 @@
+/** Checkers of what members believe of each other: votes counted, logs taken to match, leaders heard, names of reads. */
+import { assertEquals, assertThrows } from "@std/assert";
+import { Elected } from "../../sim/checkers/elected.ts";
+import type { GroupLog } from "../../sim/checkers/group_logs.ts";
+import { LeaseRule } from "../../sim/checkers/lease_rule.ts";
+import { MatchRule } from "../../sim/checkers/match_rule.ts";
+import type { RaftFrame } from "../../sim/checkers/raft_messages.ts";
+import { ReadNames } from "../../sim/checkers/read_names.ts";
+import { StickyVotes } from "../../sim/checkers/sticky_votes.ts";
+import { SafetyViolation } from "../../sim/checkers/verdict.ts";
+import type { GroupInspection } from "../../src/node/inspection.ts";
+
+function violates(checker: string, act: () => void): void {
+  assertEquals(assertThrows(act, SafetyViolation).checker, checker);
+}
+
+function group(other: Record<string, unknown>): GroupInspection {
+  return {
+    group: 0,
+    generation: 0,
+    name: "control",
+    memberId: 1,
+    role: "follower",
+    leader: 0,
+    term: 3,
+    vote: 0,
+    isInstalling: false,
+    leaseUntilMs: -Infinity,
+    configuration: { incoming: [1, 2, 3], outgoing: [], learners: [] },
+    votes: () => [],
+    matches: () => [],
+    ...other,
+  } as unknown as GroupInspection;
+}
+
+function frame(from: number, to: number, message: Record<string, unknown>): RaftFrame {
+  return { envelope: { group: 0, generation: 0, from, to }, message } as unknown as RaftFrame;
+}
+
+function log(terms: readonly number[], durable = terms.length, base = 0): GroupLog {
+  return {
+    base,
+    durable,
+    isInstalling: false,
+    configurationIndexes: [],
+    entry: (index: number) =>
+      index <= base || terms[index - 1] === undefined ? undefined : { term: terms[index - 1] },
+  } as unknown as GroupLog;
+}
+
+Deno.test("a candidate that counts a vote of an earlier term is caught before it wins", () => {
+  const checker = new Elected();
+  const candidate = group({ role: "candidate", votes: () => [1, 2] });
+  checker.heard(frame(2, 1, { kind: "vote-reply", term: 2, granted: true }));
+  violates("elected", () => checker.check(candidate, log([])));
+  checker.heard(frame(2, 1, { kind: "vote-reply", term: 3, granted: true }));
+  checker.check(candidate, log([]));
+});
+
+Deno.test("the lease rule catches a lease after another was told to campaign in that term", () => {
+  const checker = new LeaseRule();
+  const nobodyIsUp = () => null;
+  const leads = (term: number) => group({ role: "leader", term, leaseUntilMs: 100 });
+  checker.heard(frame(1, 2, { kind: "timeout-now", term: 2 }), nobodyIsUp);
+  checker.check(leads(3), 50, 100, nobodyIsUp);
+  checker.heard(frame(1, 2, { kind: "timeout-now", term: 3 }), nobodyIsUp);
+  checker.check(leads(3), 100, 100, nobodyIsUp);
+  violates("lease-rule", () => checker.check(leads(3), 50, 100, nobodyIsUp));
+});
+
+Deno.test("the match rule catches a leader that takes another to hold what it does not", () => {
+  const checker = new MatchRule();
+  const logs = new Map([[2, log([1, 1, 2])], [3, log([1, 1, 1], 2)]]);
+  const believes = (member: number, match: number, role = "leader") =>
+    checker.check(
+      group({ role, matches: () => [{ member, match }] }),
+      log([1, 1, 2, 3]),
+      (id) => logs.get(id),
+    );
+  believes(2, 3);
+  believes(3, 2);
+  believes(4, 9); // Never seen.
+  believes(3, 3, "follower");
+  assertEquals(checker.inputs, 2);
+  violates("match-rule", () => believes(3, 3)); // Not durable, and another entry.
+  violates("match-rule", () => believes(2, 4)); // Nothing is there.
+  logs.set(2, log([1, 1, 1]));
+  violates("match-rule", () => believes(2, 3)); // Another entry.
+  // Below a snapshot nothing can be compared; while one is being installed neither.
+  logs.set(2, log([], 9, 9));
+  believes(2, 4);
+  logs.set(2, { ...log([], 0), isInstalling: true } as unknown as GroupLog);
+  believes(2, 4);
+  assertEquals(checker.inputs, 5);
+});
+
+Deno.test("a name of a forwarded read that comes again is caught", () => {
+  const checker = new ReadNames();
+  const asks = (from: number, context: number) =>
+    checker.heard(frame(from, 1, { kind: "read-index", term: 1, context }));
+  asks(2, 7);
+  asks(3, 7);
+  asks(2, 8);
+  assertEquals(checker.inputs, 3);
+  violates("read-names", () => asks(2, 7));
+});
+
+Deno.test("sticky votes: who has just heard from a leader, or was just started, votes for nobody else", () => {
+  const timeoutMs = 100;
+  /** Hears from member 2, which leads term 3, at 50; then votes for 3 in term 4. */
+  const votes = (atMs: number, isTransfer = false, heardIn = 5) => {
+    const checker = new StickyVotes();
+    const clock = () => ({ ms: 50, incarnation: 1, turns: heardIn });
+    checker.check(group({ leader: 2 }), 1, 5, 10, timeoutMs);
+    checker.heard(frame(2, 1, { kind: "heartbeat", term: 3 }), clock);
+    checker.check(group({ leader: 2 }), 1, 6, 50, timeoutMs);
+    checker.heard(frame(3, 1, { kind: "vote", term: 4, transfer: isTransfer }), clock);
+    checker.check(group({ term: 4, vote: 3 }), 1, 7, atMs, timeoutMs);
+    return checker.inputs;
+  };
+  assertEquals(votes(150), 1);
+  violates("sticky-votes", () => votes(140));
+  assertEquals(votes(140, true), 0, "the leader wanted it");
+  assertEquals(
+    votes(140, false, 6),
+    0,
+    "what came after the turn need not have been taken in before the vote",
+  );
+
+  const restarted = new StickyVotes();
+  restarted.check(group({}), 1, 5, 500, timeoutMs);
+  restarted.check(group({}), 2, 1, 3, timeoutMs);
+  restarted.heard(frame(3, 1, { kind: "vote", term: 4, transfer: false }), () => null);
+  violates("sticky-votes", () => restarted.check(group({ term: 4, vote: 3 }), 2, 2, 90, timeoutMs));
+});
