@@ -31,6 +31,10 @@ export class ControlLog {
     else this.#state.skip(index as Index);
   }
 
+  /** How far it goes. */
+  get index(): number {
+    return this.#state.applied;
+  }
   /** In the order of admission; those who are being removed too. */
   members(): readonly Member[] {
     return this.#state.members();

@@ -47,8 +47,8 @@ export class ChurnFaults implements Faults {
   readonly #machines: MachineFaults;
   readonly #operator: Operator;
   #lastPort = 7000;
-  /** The one machine of a run that moves: two that did so while they could not hear each other would never meet again. */
-  #mover: Host | null = null;
+  /** Who moved last, and how far the control log was when it had its address. */
+  #lastMove: { readonly host: Host; readonly index: number } | null = null;
   #streams = 0;
 
   constructor(world: World, workload: Workload, mesh: Mesh, machines: MachineFaults, operator: Operator) {
@@ -80,8 +80,7 @@ export class ChurnFaults implements Faults {
       case "open-stream":
         return this.#openStream(strike);
       case "move": {
-        const isMovable = (host: Host) => host.isUp && (this.#mover === null || host === this.#mover);
-        const host = strike.one(this.members().filter(isMovable));
+        const host = strike.one(this.members().filter((each) => this.#mayMove(each)));
         return host === undefined ? null : { what: `move ${host.name}`, script: this.#move(host) };
       }
       case "join": {
@@ -269,12 +268,19 @@ export class ChurnFaults implements Faults {
   /** Stops, and comes back under another address; done once the log has it. */
   *#move(host: Host): Script {
     const port = ++this.#lastPort;
-    this.#mover = host;
     if (host.isUp) this.#machines.stop(host);
     host.settings = this.#mesh.settingsOf(host, port);
     this.#machines.restart(host);
     const address = host.settings.listenAddress;
     yield* until(() => this.#control.memberByName(host.name)?.addresses.includes(address) ?? true);
+    this.#lastMove = { host, index: this.#control.index };
+  }
+
+  /** Two that move without having heard of each other's new address would never meet again. */
+  #mayMove(host: Host): boolean {
+    if (!host.isUp || this.#lastMove === null || this.#lastMove.host === host) return host.isUp;
+    const control = host.node?.inspect().groups.find(({ group }) => group === 0);
+    return (control?.applied ?? 0) >= this.#lastMove.index;
   }
 
   #transfer(strike: Strike): Task | null {
