@@ -74,6 +74,11 @@ export class Commitment implements Checker {
     }
   }
 
+  /** Of an entry that was applied. */
+  termAt(group: number, generation: number, index: number): number | undefined {
+    return this.#groups.get(`${group}/${generation}`)?.entries.get(index)?.term;
+  }
+
   /** After a host's turn: what it leads, and what it was the first to apply. */
   check(
     host: string,

@@ -57,7 +57,9 @@ export class ConfigurationRule implements Checker {
       this.#checkStep(group, seen.configuration, placed);
     }
     this.#seen.set(key, { configuration, placed, base });
-    const expected = placed > 0 ? log.entry(placed)?.crc : this.#committedAt(group);
+    const expected = placed > 0
+      ? log.entry(placed)?.crc
+      : this.committedAt(group.group, group.generation, base);
     if (expected === undefined) return;
     this.inputs += 1;
     if (crc32c(encodeConfiguration(configuration)) === expected) return;
@@ -106,11 +108,12 @@ export class ConfigurationRule implements Checker {
   }
 
   /** The last configuration at or before the base of the log, where one was ever committed. */
-  #committedAt({ group, generation, base }: GroupInspection): number | undefined {
+  /** The checksum of the last configuration that was committed up to `through`; undefined where none was seen. */
+  committedAt(group: number, generation: number, through: number): number | undefined {
     let at = 0;
     let found: number | undefined;
     for (const [index, crc] of this.#committed.get(`${group}/${generation}`) ?? []) {
-      if (index > base || index < at) continue;
+      if (index > through || index < at) continue;
       at = index;
       found = crc;
     }

@@ -36,15 +36,15 @@ export class DurableLog implements Checker {
     return isDue;
   }
 
-  /** `segments`: the durable content of the log's files, oldest first. */
+  /** `segments`: the durable content of the log's files, oldest first. Returns what they say, null where they cannot be read. */
   check(
     host: string,
     groups: readonly GroupInspection[],
     segments: readonly Uint8Array[],
     toldBy: (group: GroupInspection) => Told | undefined,
-  ): void {
+  ): Map<number, FiledGroup> | null {
     const files = readWalFiles(segments);
-    if (files === null) return;
+    if (files === null) return null;
     for (const group of groups) {
       if (group.isInstalling) continue;
       const filed = files.get(group.group);
@@ -53,6 +53,7 @@ export class DurableLog implements Checker {
       this.#checkEntries(host, group, own);
       this.#checkWord(host, group, own, toldBy(group));
     }
+    return files;
   }
 
   /** Who starts from this disk finds a log without a gap, from where the disk says that it begins. */

@@ -5,6 +5,7 @@ import type { Host } from "../host.ts";
 import type { CallObserver } from "../workloads/clients.ts";
 import type { Effects } from "../workloads/effects.ts";
 import type { KvHistory } from "../workloads/history.ts";
+import { AppliedOnce } from "./applied_once.ts";
 import { Bounds } from "./bounds.ts";
 import { CommitRule } from "./commit_rule.ts";
 import { Commitment } from "./commitment.ts";
@@ -29,6 +30,7 @@ import { raftMessages } from "./raft_messages.ts";
 import { ReadNames } from "./read_names.ts";
 import { SaidCommitted } from "./said_committed.ts";
 import { SaidQueued } from "./said_queued.ts";
+import { type CommittedFacts, SnapshotFiles } from "./snapshot_files.ts";
 import { StableLeadership } from "./stable_leadership.ts";
 import { StateEquality } from "./state_equality.ts";
 import { StickyVotes } from "./sticky_votes.ts";
@@ -36,6 +38,7 @@ import { StreamModel } from "./stream_model.ts";
 import { TermOrigin } from "./term_origin.ts";
 import { TurnsEnd } from "./turns_end.ts";
 import { VoteRule } from "./vote_rule.ts";
+import type { FiledGroup } from "./wal_files.ts";
 import { Watches } from "./watches.ts";
 
 export { SafetyViolation } from "./verdict.ts";
@@ -45,6 +48,7 @@ export type Counted = Pick<GroupInspection, "memberId" | "configuration">;
 
 /** Of a node's data folder. */
 const WAL_FOLDER = "wal";
+const SNAPSHOT_FOLDER = "snapshots";
 
 export class Checkers {
   /** What a verdict can name besides "liveness" and "crash". */
@@ -83,6 +87,8 @@ export class Checkers {
     "match-rule",
     "read-names",
     "sticky-votes",
+    "applied-once",
+    "snapshot-files",
   ];
 
   /** Places of node code that were passed, and how often. */
@@ -92,6 +98,8 @@ export class Checkers {
   readonly matching = new LogMatching();
   readonly matches = new MatchRule();
   readonly readNames = new ReadNames();
+  readonly once = new AppliedOnce();
+  readonly snapshots = new SnapshotFiles();
   readonly sticky = new StickyVotes();
   readonly commitment = new Commitment();
   readonly commitRule = new CommitRule();
@@ -127,17 +135,22 @@ export class Checkers {
     if (host === undefined || !host.isUp) return null;
     return { ms: host.io.clock.monotonicMs(), incarnation: host.incarnation, turns: host.turns };
   };
+  readonly #facts: CommittedFacts = {
+    termAt: (group, generation, index) => this.commitment.termAt(group, generation, index),
+    configurationAt: (group, generation, index) => this.configurations.committedAt(group, generation, index),
+  };
   /** Group to member to the log as it was last seen. */
   readonly #logs = new Map<string, Map<number, GroupLog>>();
   readonly #looks = new Map<Host, Map<number, LastLook>>();
 
   /** What a host's node tells while it runs. */
   observer(host: Host): Observer {
-    const { marks, commitment, configurations, control, said, reads, streams, watches } = this;
+    const { marks, commitment, configurations, control, once, said, reads, streams, watches } = this;
     return {
       applied(group, generation, index, term, kind, bytes) {
         commitment.applied(host.name, group, generation, index, term, kind, bytes);
         configurations.applied(group, generation, index, kind, bytes);
+        once.applied(group, generation, index, kind, bytes);
         said.applied(group, index, kind, bytes);
         control.applied(group, index, kind, bytes);
         reads.applied(group, index);
@@ -189,7 +202,9 @@ export class Checkers {
     const { disk } = host;
     if (this.durable.isDue(host.name, host.incarnation, inspection.groups.length, disk.removals)) {
       const segments = disk.durableFiles(WAL_FOLDER).map(({ bytes }) => bytes);
-      this.durable.check(host.name, inspection.groups, segments, (group) => this.promises.told(group));
+      const told = (group: GroupInspection) => this.promises.told(group);
+      const logs = this.durable.check(host.name, inspection.groups, segments, told);
+      this.#lookAtSnapshots(host, inspection.groups, logs);
     }
     for (const stream of inspection.streams) {
       const group = inspection.groups.find((each) => each.group === stream.group);
@@ -198,6 +213,18 @@ export class Checkers {
       }
     }
     return inspection.state;
+  }
+
+  #lookAtSnapshots(
+    { name, disk, world }: Host,
+    groups: readonly GroupInspection[],
+    logs: ReadonlyMap<number, FiledGroup> | null,
+  ): void {
+    // One that the disk has damaged is no more, and says what nobody wrote.
+    if (world.ledger.get("damaged-snapshot").struck > 0) return;
+    const files = disk.durableFiles(SNAPSHOT_FOLDER);
+    this.snapshots.check(name, groups, files, this.#facts);
+    this.snapshots.checkBases(name, groups, files, logs);
   }
 
   #lookAt(host: Host, group: GroupInspection, isSettled: boolean): void {
@@ -281,6 +308,7 @@ export class Checkers {
       "commit-rule": this.commitRule.inputs,
       "committed-on-quorum": this.commitment.countInputs,
       "acknowledged-durable": this.delivery.inputs,
+      "applied-once": this.once.inputs,
       "configuration-rule": this.configurations.inputs,
       "configuration-changes": this.configurations.changeInputs,
       "configuration-joint-steps": this.configurations.jointInputs,
@@ -309,6 +337,8 @@ export class Checkers {
       "read-names": this.readNames.inputs,
       "said-committed": this.said.inputs,
       "said-queued": this.queued.inputs,
+      "snapshot-files": this.snapshots.inputs,
+      "snapshot-files-bases": this.snapshots.baseInputs,
       "stable-leadership": this.stability.inputs,
       "state-equality": this.equality.inputs,
       "sticky-votes": this.sticky.inputs,

@@ -1,0 +1,112 @@
+/**
+ * Snapshots as they lie on the disk, in what a loss of power would leave. One that is there says of its entry the term and the
+ * configuration that the log had (Raft paper, section 7: "last included index and term", and the latest configuration as of
+ * it). And one is there wherever the log on the disk begins after its first entry: without it nobody could start from
+ * there. No restart need come upon it.
+ */
+import { crc32c } from "../../src/core/crc32c.ts";
+import type { GroupInspection } from "../../src/node/inspection.ts";
+import { type Checker, SafetyViolation } from "./verdict.ts";
+import type { FiledGroup } from "./wal_files.ts";
+
+/** What was committed, as far as it was seen. */
+export interface CommittedFacts {
+  /** The term of a committed entry. */
+  termAt(group: number, generation: number, index: number): number | undefined;
+  /** The checksum of the last configuration that was committed up to there. */
+  configurationAt(group: number, generation: number, index: number): number | undefined;
+}
+
+interface File {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+interface Named {
+  readonly group: number;
+  readonly generation: number;
+  readonly index: number;
+}
+
+const NAME = /^(\d+)-(\d+)-(\d+)\.snapshot$/;
+const HEADER_BYTES = 56;
+
+export class SnapshotFiles implements Checker {
+  readonly name = "snapshot-files";
+  /** Snapshots read. */
+  inputs = 0;
+  /** Logs that begin after their first entry. */
+  baseInputs = 0;
+  readonly #read = new Set<string>();
+
+  check(
+    host: string,
+    groups: readonly GroupInspection[],
+    files: readonly File[],
+    facts: CommittedFacts,
+  ): void {
+    for (const file of files) {
+      const named = parse(file.name);
+      const isOpen = groups.some((each) =>
+        each.group === named?.group && each.generation === named.generation
+      );
+      const key = `${host}/${file.name}`;
+      if (named === null || !isOpen || this.#read.has(key)) continue;
+      this.#read.add(key);
+      this.#checkFile(host, named, file.bytes, facts);
+    }
+  }
+
+  /** `logs`: what the log's files say, null where they cannot be read. */
+  checkBases(
+    host: string,
+    groups: readonly GroupInspection[],
+    files: readonly File[],
+    logs: ReadonlyMap<number, FiledGroup> | null,
+  ): void {
+    const there = files.flatMap(({ name }) => parse(name) ?? []);
+    for (const { group, generation, name } of groups) {
+      const log = logs?.get(group);
+      if (log === undefined || log.generation !== generation || log.base === 0) continue;
+      this.baseInputs += 1;
+      const isHeld = there.some((each) =>
+        each.group === group && each.generation === generation && each.index >= log.base
+      );
+      if (isHeld) continue;
+      throw new SafetyViolation(
+        this.name,
+        `on the disk of ${host} the log of ${name} begins after entry ${log.base}, and no snapshot goes so far`,
+      );
+    }
+  }
+
+  #checkFile(host: string, named: Named, bytes: Uint8Array, facts: CommittedFacts): void {
+    const { group, generation, index } = named;
+    this.inputs += 1;
+    const fail = (what: string) => {
+      throw new SafetyViolation(
+        this.name,
+        `the snapshot of group ${group} after entry ${index} at ${host} ${what}`,
+      );
+    };
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (bytes.length < HEADER_BYTES) return fail("ends in its header");
+    const u64 = (at: number) => Number(view.getBigUint64(at));
+    const configurationEnd = HEADER_BYTES + view.getUint32(40);
+    if (configurationEnd + u64(44) !== bytes.length) return fail("is not whole");
+    if (u64(8) !== group || u64(16) !== generation || u64(24) !== index) {
+      return fail("says that it is another");
+    }
+    const term = facts.termAt(group, generation, index);
+    if (term !== undefined && term !== u64(32)) fail(`says term ${u64(32)}, which is ${term}`);
+    const expected = facts.configurationAt(group, generation, index);
+    const found = crc32c(bytes, HEADER_BYTES, configurationEnd);
+    if (expected !== undefined && expected !== found) fail("has another configuration than was committed");
+  }
+}
+
+function parse(name: string): Named | null {
+  const match = NAME.exec(name);
+  if (match === null) return null;
+  return { group: Number(match[1]), generation: Number(match[2]), index: Number(match[3]) };
+}
