@@ -9,7 +9,7 @@ import { numberFlag, parseArguments, UsageError } from "../sim/arguments.ts";
 import { runMany } from "../sim/mod.ts";
 import { type Mutant, MUTANTS } from "../sim/mutants/mod.ts";
 import { CI_MUTANTS, CI_RUNS } from "./mutants_ci.ts";
-import { removeCopies, type Row, score } from "./mutants_plant.ts";
+import { removeCopies, type Row, score, typeErrors } from "./mutants_plant.ts";
 import { formatPage, formatRow, parsePage } from "./mutants_table.ts";
 
 const PAGE = new URL("../docs/kill-matrix.md", import.meta.url).pathname;
@@ -78,11 +78,13 @@ export function parseOptions(args: readonly string[]): Options | "help" | "list"
 /** Scores in the order given, so many at once. */
 async function scoreAll(options: Options): Promise<Row[]> {
   const rows: Row[] = [];
+  const errors = await typeErrors(options.mutants);
   let next = 0;
   const worker = async () => {
     while (next < options.mutants.length) {
       const at = next++;
-      const row = rows[at] = await score(options.mutants[at]!, options);
+      const mutant = options.mutants[at]!;
+      const row = rows[at] = await score(mutant, options, errors.get(mutant.id));
       if (options.json) console.log(JSON.stringify(row));
       else console.log(formatRow(row) + (row.fate === "broken" ? ` ${row.checker}` : ""));
     }

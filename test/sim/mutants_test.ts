@@ -4,7 +4,7 @@ import { MUTANTS, NOT_PLANTED } from "../../sim/mutants/mod.ts";
 import { UsageError } from "../../sim/arguments.ts";
 import { parseOptions } from "../../tools/mutants.ts";
 import { CI_MUTANTS } from "../../tools/mutants_ci.ts";
-import { misfit } from "../../tools/mutants_plant.ts";
+import { batchesOf, misfit } from "../../tools/mutants_plant.ts";
 import { formatPage, parsePage } from "../../tools/mutants_table.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -62,4 +62,14 @@ Deno.test("the arguments of the kill matrix name bugs that exist, in either way"
   for (const wrong of [["--bad"], ["nobody"], ["--runs"], ["--runs", "0"], ["--ci", "fig8-commit"]]) {
     assertThrows(() => parseOptions(wrong), UsageError);
   }
+});
+
+Deno.test("bugs that are type-checked together edit different files, and none is left out", () => {
+  const batches = batchesOf(MUTANTS);
+  assertEquals(batches.flat().length, MUTANTS.length);
+  for (const batch of batches) {
+    const files = batch.flatMap(({ edits }) => [...new Set(edits.map(({ file }) => file))]);
+    assertEquals(new Set(files).size, files.length);
+  }
+  assertEquals(batches.length < MUTANTS.length / 4, true);
 });
