@@ -156,12 +156,18 @@ export const REPLICATION: readonly Mutant[] = [
     }],
   },
   {
+    // Looked for from the end the later arrival would be found, which is the right one wherever two leaders' come in one turn.
     id: "arrivals-by-index",
-    says: "the bytes of an arrived entry are found by index, whatever the term",
+    says: "the bytes of an entry are those that arrived first under its index, whatever the term",
     edits: [{
       file: "src/node/arrivals.ts",
       from: "return arrival.index === entry.index && arrival.term === entry.term;",
       to: "return arrival.index === entry.index;",
+    }, {
+      file: "src/node/arrivals.ts",
+      from:
+        "      at = arrivals.length - 1;\n      while (at >= 0 && !isSame(arrivals[at]!, entry)) at--;\n      if (at < 0) return null;",
+      to: "      at = arrivals.findIndex((each) => isSame(each, entry));\n      if (at < 0) return null;",
     }],
   },
   {

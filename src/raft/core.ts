@@ -91,11 +91,14 @@ export class Core {
     hardState: { readonly term: Term; readonly vote: MemberId; readonly commit: Index },
     now: number,
   ) {
-    assert(hardState.term >= log.lastTerm, "no entry is of a later term than the member");
+    // A state that was fetched in place of what the disk has lost may be of a term that this member has not entered.
+    const isBehind = hardState.term < log.baseTerm;
+    assert(isBehind || hardState.term >= log.lastTerm, "no entry is of a later term than the member");
     assert(persistence.durableIndex === log.lastIndex, "a restored log is durable");
     this.self = options.memberId;
-    this.term = hardState.term;
-    this.vote = hardState.vote;
+    this.term = isBehind ? log.lastTerm : hardState.term;
+    this.vote = isBehind ? NO_MEMBER : hardState.vote;
+    this.hardStateDirty = isBehind;
     this.commit = Math.max(log.baseIndex, Math.min(hardState.commit, log.lastIndex)) as Index;
     this.persistedCommit = this.commit;
     this.applied = log.baseIndex;

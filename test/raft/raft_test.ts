@@ -321,6 +321,16 @@ Deno.test("Raft restarts with the commit index it noted, and applies from its sn
   assertEquals(start({ terms: [1], commit: 9 }).commit as number, 1);
 });
 
+Deno.test("Raft whose log begins at a state of a later term enters that term, without the vote that it had", () => {
+  const raft = start({ base: [9, 5], term: 3, vote: 2, commit: 9 });
+  assertEquals([raft.term as number, raft.vote as number], [5, 0]);
+  raft.step(member(2), signOf(5), 10);
+  const ready = raft.ready()!;
+  assertEquals(ready.hardState, { term: 5, vote: 0, commit: 9 } as never);
+  // Nothing tells of that term before it is durable.
+  assertEquals(ready.messages.map(({ afterToken }) => afterToken), [ready.persistToken]);
+});
+
 Deno.test("Raft writes no commit index for its own sake", () => {
   const raft = start({ terms: [1, 1] });
   raft.step(member(2), append(1, 2, 1, [], 2), 10);

@@ -19,7 +19,9 @@ export interface Start {
   readonly self?: number;
   readonly voters?: readonly number[];
   readonly learners?: readonly number[];
-  /** Terms of the entries of the log, from index 1 on. */
+  /** Where the log begins. */
+  readonly base?: readonly [index: number, term: number];
+  /** Terms of the entries of the log, from the one after the base on. */
   readonly terms?: readonly number[];
   readonly term?: number;
   readonly vote?: number;
@@ -37,6 +39,7 @@ export function start(
   { self = 1, voters = [1, 2, 3], learners = [], terms = [], ...given }: Start = {},
 ): Raft {
   const term = given.term ?? terms.at(-1) ?? 0;
+  const [baseIndex, baseTerm] = given.base ?? [0, 0];
   return new Raft(
     { ...OPTIONS, memberId: member(self), ...given.options },
     { draw: (site, n) => drawAt(1, site, n) },
@@ -47,9 +50,9 @@ export function start(
         vote: member(given.vote ?? 0),
         commit: (given.commit ?? 0) as Index,
       },
-      base: { index: 0 as Index, term: 0 as Term },
+      base: { index: baseIndex as Index, term: baseTerm as Term },
       baseConfiguration: simpleConfiguration(voters.map(member), learners.map(member)),
-      entries: terms.map((term, i) => entry(i + 1, term)),
+      entries: terms.map((term, i) => entry(baseIndex + i + 1, term)),
     },
     0,
   );
