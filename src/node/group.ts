@@ -144,6 +144,10 @@ export class Group {
   get leader(): MemberId {
     return this.raft.leader;
   }
+  /** True where what is applied ends in the leader's term: nothing of an earlier one is left to come. */
+  get hasAppliedTerm(): boolean {
+    return this.raft.termAt(this.machine.applied) === this.raft.term;
+  }
   /** Everything committed as far as this member knows is applied. */
   get applied(): Index {
     return this.machine.applied;

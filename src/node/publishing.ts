@@ -160,8 +160,8 @@ export class Publishing {
 
   #handOverDeadline(): number {
     // What this member proposed itself is in its log, and without a leader there is nobody to hand anything to.
-    const { leader } = this.#seat.group;
-    if (leader === 0 || leader === this.#seat.node.memberId) return Infinity;
+    const { leader, hasAppliedTerm } = this.#seat.group;
+    if (leader === 0 || leader === this.#seat.node.memberId || !hasAppliedTerm) return Infinity;
     for (const record of this.#outbox.records()) {
       return record.handed === null ? Infinity : record.handed.atMs + HAND_AGAIN_MS;
     }
@@ -170,14 +170,20 @@ export class Publishing {
 
   /** A snapshot was installed: what was published here may be among what it covers. */
   afterRestore(): void {
-    for (const record of [...this.#outbox.records()]) {
-      const outcome = this.#seat.state.judge(record.header);
-      if (outcome.kind === "duplicate") this.#applied(record, outcome.offset, true);
-      else if (outcome.kind === "fenced") {
-        this.#drop(record, "PRODUCER_FENCED", "A newer session of the producer exists");
-      }
-    }
+    for (const record of [...this.#outbox.records()]) this.#isOver(record);
     this.#outbox.handAgain();
+  }
+
+  /** Ends a record of which the state knows already what became of it. */
+  #isOver(record: OutboxRecord): boolean {
+    const { record: { name }, state } = this.#seat;
+    const outcome = state.judge(record.header);
+    if (outcome.kind === "duplicate") this.#applied(record, outcome.offset, true);
+    else if (outcome.kind === "fenced") {
+      this.#drop(record, "PRODUCER_FENCED", "A newer session of the producer exists");
+    } else if (state.closed) this.#drop(record, "STREAM_CLOSED", `Stream ${name} is closed`);
+    else return false;
+    return true;
   }
 
   /** Fails what waits here; records stay in the log and are handed over after the next start. */
@@ -305,9 +311,9 @@ export class Publishing {
     if (!this.#seat.group.isLeader || this.#seat.record.closed) return;
     const header = verifyRecordBatch(content);
     const { group: { raft }, state } = this.#seat;
-    if (this.#offers.isEarly(header, raft.term, state.lastSequence(header.producerId))) return;
+    if (!this.#offers.wants(header, raft.term, state.lastSequence(header.producerId))) return;
     if (this.#seat.group.propose(content).ok) this.#offers.taken(header);
-    else this.#offers.refused(header, raft.term);
+    else this.#offers.refused(header);
   }
 
   #admit(token: Token, batch: Uint8Array): RecordBatchHeader | null {
@@ -365,6 +371,8 @@ export class Publishing {
   }
 
   batchApplied(result: StreamResult & { kind: "batch" }): void {
+    const { kind } = result.outcome;
+    if (kind !== "accept" && kind !== "duplicate") this.#offers.forget(result.header);
     const record = this.#outbox.find(result.header);
     if (record === null) return;
     switch (result.outcome.kind) {
@@ -467,9 +475,13 @@ export class Publishing {
     }
   }
 
-  /** Hands what waits to the leader, in order, within a window. */
+  /**
+   * Hands what waits to the leader, in order, within a window; in each term only what is not among the entries of earlier
+   * ones, which the leader holds. Where leaders change more often than they commit the log would fill with repetitions.
+   */
   handOver(now: number): boolean {
     if (this.#outbox.size === 0 || this.#seat.group.leader === 0) return false;
+    if (!this.#seat.group.hasAppliedTerm) return false;
     const { term } = this.#seat.group.raft;
     const { leader } = this.#seat.group;
     let window = OUTBOX_INFLIGHT_BYTES_LIMIT;
@@ -482,6 +494,8 @@ export class Publishing {
       const stale = handed === null || handed.term !== term || handed.leader !== leader ||
         (leader !== this.#seat.node.memberId && handed.atMs + HAND_AGAIN_MS <= now);
       if (stale) {
+        // Found in the log at the start, and applied before: no leader takes it once more.
+        if (this.#isOver(record)) continue;
         if (first && handed !== null) this.#outbox.handAgain();
         if (!this.#hand(record)) break;
         record.handed = { term, leader, atMs: now };

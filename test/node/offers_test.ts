@@ -10,32 +10,61 @@ function batch(first: number, count = 1, epoch = 1, producerId = 4): RecordBatch
   return { producerId, epoch, baseSequence: first as Sequence, count };
 }
 
+function wants(offers: Offers, header: RecordBatchHeader, last = 119, term: Term = TERM): boolean {
+  return offers.wants(header, term, last as Sequence);
+}
+
+/** What of these is taken where there is room for all of them. */
+function offer(offers: Offers, firsts: readonly number[], last = 119): number[] {
+  return firsts.filter((first) => {
+    if (!wants(offers, batch(first), last)) return false;
+    offers.taken(batch(first));
+    return true;
+  });
+}
+
+Deno.test("a batch that is offered again and again is taken once in a term", () => {
+  const offers = new Offers();
+  assertEquals(offer(offers, [120, 121, 122, 120, 121, 122, 123, 120]), [120, 121, 122, 123]);
+  // The log of another term may not hold it.
+  assertEquals(wants(offers, batch(120), 119, 4 as Term), true);
+});
+
+Deno.test("what is applied here is not taken again from who is behind", () => {
+  assertEquals(offer(new Offers(), [118, 119, 120]), [120]);
+});
+
 Deno.test("what comes after a batch that a leader had no room for waits until that one is taken", () => {
   const offers = new Offers();
-  offers.refused(batch(120, 7), TERM);
-  assertEquals(offers.isEarly(batch(127), TERM, 119 as Sequence), true);
-  assertEquals(offers.isEarly(batch(120, 7), TERM, 119 as Sequence), false);
-  // A repetition of what was taken before says nothing of it.
-  offers.taken(batch(119));
-  assertEquals(offers.isEarly(batch(127), TERM, 119 as Sequence), true);
+  assertEquals(wants(offers, batch(120, 7)), true);
+  offers.refused(batch(120, 7));
+  assertEquals([wants(offers, batch(127)), wants(offers, batch(120, 7))], [false, true]);
+  offers.refused(batch(120, 7));
+  assertEquals([wants(offers, batch(127)), wants(offers, batch(120, 7))], [false, true]);
   offers.taken(batch(120, 7));
-  assertEquals(offers.isEarly(batch(127), TERM, 119 as Sequence), false);
+  assertEquals([wants(offers, batch(127)), wants(offers, batch(120, 7))], [true, false]);
 });
 
-Deno.test("nobody waits for a batch that came into the log another way, in another term, or of another session", () => {
+Deno.test("nobody waits for a batch that came into the log another way, or of another session", () => {
   const offers = new Offers();
-  offers.refused(batch(120, 7), TERM);
-  assertEquals(offers.isEarly(batch(127), TERM, 126 as Sequence), false);
-  assertEquals(offers.isEarly(batch(127), 4 as Term, 119 as Sequence), false);
-  assertEquals(offers.isEarly(batch(127, 1, 2), TERM, 119 as Sequence), false);
-  assertEquals(offers.isEarly(batch(127, 1, 1, 5), TERM, null), false);
-  offers.refused(batch(5), 4 as Term);
-  assertEquals(offers.isEarly(batch(6), 4 as Term, null), true);
+  wants(offers, batch(120, 7));
+  offers.refused(batch(120, 7));
+  assertEquals(wants(offers, batch(127), 126), true);
+  assertEquals(wants(offers, batch(127, 1, 2)), true);
+  assertEquals(offers.wants(batch(1, 1, 1, 5), TERM, null), true);
 });
 
-Deno.test("a leader remembers a bounded number of batches that it had no room for", () => {
+Deno.test("after a gap the batches come again from the one that was missing", () => {
   const offers = new Offers();
-  for (let id = 0; id <= PRODUCERS_PER_STREAM_LIMIT; id++) offers.refused(batch(1, 1, 1, id), TERM);
-  assertEquals(offers.isEarly(batch(2, 1, 1, 0), TERM, null), false);
-  assertEquals(offers.isEarly(batch(2, 1, 1, PRODUCERS_PER_STREAM_LIMIT), TERM, null), true);
+  assertEquals(offer(offers, [122, 123]), [122, 123]);
+  assertEquals(offer(offers, [120, 121, 122, 123]), [120, 121, 122, 123]);
+  offers.forget(batch(122));
+  assertEquals(offer(offers, [121, 122, 123], 120), [121, 122, 123]);
+});
+
+Deno.test("a leader remembers a bounded number of sessions", () => {
+  const offers = new Offers();
+  const sessions = Array.from({ length: PRODUCERS_PER_STREAM_LIMIT + 1 }, (_, id) => batch(120, 1, 1, id));
+  for (const each of sessions) if (wants(offers, each)) offers.taken(each);
+  assertEquals([wants(offers, sessions[0]!), wants(offers, sessions.at(-1)!)], [true, false]);
 });
