@@ -115,12 +115,18 @@ export function stepPulledSnapshot(
   wake(core);
   if (core.log.matches(snapshot.index, snapshot.term)) core.commitTo(snapshot.index);
   else installSnapshot(core, snapshot);
+  endCampaignWithoutVote(core);
+}
+
+/** Whose own removal has come with what it pulled stands for election no more. */
+function endCampaignWithoutVote(core: Core): void {
+  if (!core.promotable && core.role !== "follower") becomeFollower(core, core.term, NO_MEMBER);
 }
 
 /** Who may campaign finds its leader by itself: no hearsay keeps it from an election. */
 function hearOfLeader(core: Core, { term, leader, distance }: RaftMessage & { kind: "pulled" }): void {
   if (core.promotable || core.quiesced) return;
-  if (core.role !== "follower") becomeFollower(core, core.term, NO_MEMBER);
+  endCampaignWithoutVote(core);
   if (term !== core.term || leader === NO_MEMBER || leader === core.self || distance === NOT_FED) return;
   if (leader !== core.leader) becomeFollower(core, core.term, leader);
   core.postponeElection();

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AssertionFailure } from "../../src/core/assert.ts";
 import type { Index } from "../../src/core/ids.ts";
-import { EntryKind, type RaftMessage } from "../../src/raft/mod.ts";
+import { EntryKind, type RaftMessage, simpleConfiguration } from "../../src/raft/mod.ts";
 import { Cluster, OPTIONS } from "./cluster.ts";
 import { append, drain, kinds, leader, member, message, reply, signOf, type Start, start } from "./single.ts";
 
@@ -349,4 +349,18 @@ Deno.test("Raft refuses options that cannot work, all at once", () => {
 Deno.test("Raft stops at a second leader of its own term", () => {
   const raft = leader();
   assertThrows(() => raft.step(member(2), append(raft.term, 0, 0, []), 310), AssertionFailure);
+});
+
+Deno.test("Raft ends its campaign where a snapshot that it pulled has taken its vote", () => {
+  const raft = start({ terms: [1] });
+  raft.tick(raft.deadline());
+  assertEquals(raft.role, "pre-candidate");
+  drain(raft);
+  const configuration = simpleConfiguration([member(2), member(3)], []);
+  const snapshot = { index: 5, term: 1, configuration };
+  raft.step(member(3), message({ kind: "pulled-snapshot", term: 1, snapshot }), 200);
+  assertEquals([raft.role, raft.commit as number], ["follower", 5]);
+  drain(raft);
+  raft.step(member(3), message({ kind: "pre-vote-reply", term: 2, granted: true }), 210);
+  assertEquals([raft.role, raft.term as number], ["follower", 1]);
 });
