@@ -35,6 +35,12 @@ export interface Admission {
   readonly joinKeyHash: string;
 }
 
+/** What every member promises a leader, and how far apart clocks may run; see RaftOptions. */
+export interface LeaseTerms {
+  readonly electionTimeoutMs: number;
+  readonly leaseDriftPerMillion: number;
+}
+
 export type ControlCommand =
   & { readonly origin: Origin }
   & (
@@ -88,6 +94,8 @@ export type ControlCommand =
     | { readonly kind: "close-stream"; readonly name: string }
     | { readonly kind: "create-machine"; readonly name: string; readonly members: readonly string[] }
     | { readonly kind: "raise-feature-level"; readonly level: number }
+    /** What reads by lease rest on, for all members and for good. */
+    | { readonly kind: "agree-lease"; readonly lease: LeaseTerms }
   );
 
 const KIND: Record<ControlCommand["kind"], number> = {
@@ -106,6 +114,7 @@ const KIND: Record<ControlCommand["kind"], number> = {
   "create-machine": 13,
   "raise-feature-level": 14,
   "lend-space": 15,
+  "agree-lease": 16,
 };
 
 const POLICIES: readonly JoinPolicy[] = ["OPEN", "KEY_REQUIRED", "CLOSED"];
@@ -193,6 +202,9 @@ function writeControlCommand(command: ControlCommand): Uint8Array<ArrayBuffer> {
       break;
     case "raise-feature-level":
       writer.u32(command.level);
+      break;
+    case "agree-lease":
+      writeLease(writer, command.lease);
       break;
   }
   return writer.take();
@@ -319,6 +331,8 @@ function decodeBody(kind: number, origin: Origin, reader: ByteReader): ControlCo
       };
     case KIND["raise-feature-level"]:
       return { kind: "raise-feature-level", origin, level: reader.u32() };
+    case KIND["agree-lease"]:
+      return { kind: "agree-lease", origin, lease: readLease(reader) };
     default:
       throw new DecodeError(`Control command ${kind} is unknown to this version`);
   }
@@ -332,6 +346,14 @@ function laterField(reader: ByteReader, read: (from: ByteReader) => number, with
     throw new DecodeError(`A field of a later version says ${value}, which is to be left out`);
   }
   return value;
+}
+
+export function writeLease(writer: ByteWriter, lease: LeaseTerms): void {
+  writer.u64(lease.electionTimeoutMs).u32(lease.leaseDriftPerMillion);
+}
+
+export function readLease(reader: ByteReader): LeaseTerms {
+  return { electionTimeoutMs: reader.u64(), leaseDriftPerMillion: reader.u32() };
 }
 
 export function writeCandidate(writer: ByteWriter, candidate: Candidate): void {

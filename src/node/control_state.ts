@@ -14,23 +14,32 @@ import {
   STREAMS_LIMIT,
 } from "../core/limits.ts";
 import type { Origin } from "../core/origin.ts";
-import type { Configuration } from "../raft/mod.ts";
 import {
   type Admission,
-  type Candidate,
   type ControlCommand,
   decodeControlCommand,
+  type LeaseTerms,
   readAdmission,
   readCandidate,
+  readLease,
   readTexts,
   writeAdmission,
   writeCandidate,
+  writeLease,
   writeTexts,
 } from "./control_commands.ts";
 import { borrowedReplicas } from "./borrowing.ts";
+import type { ControlResult, MachineRecord, Member, StreamRecord } from "./control_records.ts";
 import { LIST_LIMIT, readMembers, readStream, writeMembers, writeStream } from "./directory_codec.ts";
-import { FEATURE_LEVEL, FIRST_FEATURE_LEVEL, SECOND_FEATURE_LEVEL } from "./feature_level.ts";
+import {
+  FEATURE_LEVEL,
+  FIRST_FEATURE_LEVEL,
+  SECOND_FEATURE_LEVEL,
+  THIRD_FEATURE_LEVEL,
+} from "./feature_level.ts";
 import { KeyValues } from "./key_values.ts";
+
+export type { ControlResult, MachineRecord, Member, StreamRecord } from "./control_records.ts";
 
 const STATE_FORMAT = 1;
 /** Has the directory of machines; written only where there are any, so that an earlier build reads the rest. */
@@ -39,66 +48,8 @@ const MACHINES_FORMAT = 2;
 const LEVELLED_STATE_FORMAT = 3;
 /** As before, and with what members lend; written only where anybody does. */
 const LENDING_STATE_FORMAT = 4;
-
-export interface Member extends Candidate {
-  readonly memberId: MemberId;
-  /** Removal goes in two steps: first out of every group, then out of the mesh. */
-  readonly leaving: "no" | "left" | "evicted";
-}
-
-export interface StreamRecord {
-  /** The index of the entry that created it; also its generation's name. */
-  readonly group: GroupId;
-  readonly name: string;
-  readonly source: MemberId;
-  readonly targets: readonly MemberId[];
-  readonly subscriptions: readonly string[];
-  readonly retentionBytes: number;
-  /** The group's configuration before its first entry. */
-  readonly initial: Configuration;
-  readonly closed: boolean;
-}
-
-/** A user's state machine that has a group of its own. */
-export interface MachineRecord {
-  /** The index of the entry that created it. */
-  readonly group: GroupId;
-  readonly name: string;
-  /** The group's configuration before its first entry. */
-  readonly initial: Configuration;
-}
-
-/** What applying an entry brought about; the node acts on it. */
-export type ControlResult =
-  & { readonly origin: Origin }
-  & (
-    | {
-      readonly kind: "refused";
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly version: number;
-    }
-    | { readonly kind: "founded"; readonly member: Member }
-    /** again: the same node asked once more and was answered with what it already is. */
-    | { readonly kind: "admitted"; readonly member: Member; readonly again: boolean }
-    | { readonly kind: "removal-begun"; readonly member: Member }
-    | { readonly kind: "removed"; readonly member: Member }
-    | { readonly kind: "admission-set" }
-    | { readonly kind: "invited" }
-    | { readonly kind: "authority-shared"; readonly member: MemberId }
-    | { readonly kind: "addresses-updated"; readonly member: Member }
-    | {
-      readonly kind: "kv-written";
-      readonly key: string;
-      readonly value: Uint8Array | null;
-      readonly version: number;
-    }
-    | { readonly kind: "stream-created"; readonly stream: StreamRecord }
-    | { readonly kind: "stream-closed"; readonly stream: StreamRecord }
-    | { readonly kind: "space-lent"; readonly member: MemberId }
-    | { readonly kind: "machine-created"; readonly machine: MachineRecord }
-    | { readonly kind: "feature-level-raised"; readonly level: number }
-  );
+/** As before, with what leases rest on; written from the third level on, once that is agreed. */
+const LEASING_STATE_FORMAT = 5;
 
 export class ControlState {
   #applied = 0 as Index;
@@ -115,6 +66,7 @@ export class ControlState {
   #machines = new Map<string, MachineRecord>();
   /** Bytes that members lend to streams of others; who lends nothing is not in it. */
   #lent = new Map<MemberId, number>();
+  #lease: LeaseTerms | null = null;
   #keyValues = new KeyValues();
 
   get applied(): Index {
@@ -129,6 +81,10 @@ export class ControlState {
   /** What may be written, and relied on in every member; see feature_level.ts. */
   get featureLevel(): number {
     return this.#featureLevel;
+  }
+  /** What reads by lease rest on; null where it is not agreed. */
+  get lease(): LeaseTerms | null {
+    return this.#lease;
   }
   get admission(): Admission {
     return this.#admission;
@@ -226,6 +182,13 @@ export class ControlState {
         return this.#createMachine(index, command);
       case "raise-feature-level":
         return this.#raiseFeatureLevel(command);
+      case "agree-lease":
+        if (this.#lease !== null) return refuse(command, "INVALID_ARGUMENT", "Leases are agreed already");
+        if (this.#featureLevel < THIRD_FEATURE_LEVEL) {
+          return refuse(command, "INVALID_ARGUMENT", "Agreeing on leases needs the third feature level");
+        }
+        this.#lease = command.lease;
+        return { kind: "lease-agreed", origin: command.origin };
     }
   }
 
@@ -477,6 +440,8 @@ export class ControlState {
     state.#trust = genesis.trust;
     state.#members = new Map([[memberId, { ...genesis.founder, memberId, leaving: "no" as const }]]);
     state.#invitations.clear();
+    // By what it works the new one's founder says.
+    state.#lease = null;
     state.#shares.clear();
     if (genesis.sealedAuthority.length > 0) state.#shares.set(memberId, genesis.sealedAuthority);
     for (const stream of this.streams()) {
@@ -496,7 +461,13 @@ export class ControlState {
     const writer = new ByteWriter(4096);
     const isLending = this.#lent.size > 0;
     if (this.#featureLevel > FIRST_FEATURE_LEVEL) {
-      writer.u8(isLending ? LENDING_STATE_FORMAT : LEVELLED_STATE_FORMAT).u32(this.#featureLevel);
+      writer.u8(
+        this.#lease !== null
+          ? LEASING_STATE_FORMAT
+          : isLending
+          ? LENDING_STATE_FORMAT
+          : LEVELLED_STATE_FORMAT,
+      ).u32(this.#featureLevel);
     } else writer.u8(this.#machines.size === 0 ? STATE_FORMAT : MACHINES_FORMAT);
     writer.u64(this.#applied).text(this.#meshId).text(this.#meshName);
     writeAdmission(writer, this.#admission);
@@ -518,10 +489,11 @@ export class ControlState {
       writer.u64(group).text(name);
       writeMembers(writer, initial.incoming);
     }
-    if (isLending) {
+    if (isLending || this.#lease !== null) {
       writer.u32(this.#lent.size);
       for (const [member, bytes] of this.#lent) writer.u64(member).u64(bytes);
     }
+    if (this.#lease !== null) writeLease(writer, this.#lease);
     this.#keyValues.write(writer);
     return writer.take();
   }
@@ -530,7 +502,7 @@ export class ControlState {
   static decode(bytes: Uint8Array): ControlState {
     const reader = new ByteReader(bytes);
     const format = reader.u8();
-    if (!(format >= STATE_FORMAT && format <= LENDING_STATE_FORMAT)) {
+    if (!(format >= STATE_FORMAT && format <= LEASING_STATE_FORMAT)) {
       throw new DecodeError(`Control state format ${format} is unknown to this version`);
     }
     const state = new ControlState();
@@ -561,9 +533,10 @@ export class ControlState {
       const initial = { incoming: readMembers(reader), outgoing: [], learners: [] };
       state.#machines.set(name, { group, name, initial });
     }
-    for (let left = format === LENDING_STATE_FORMAT ? reader.u32() : 0; left > 0; left--) {
+    for (let left = format >= LENDING_STATE_FORMAT ? reader.u32() : 0; left > 0; left--) {
       state.#lent.set(reader.u64() as MemberId, reader.u64());
     }
+    if (format === LEASING_STATE_FORMAT) state.#lease = readLease(reader);
     state.#keyValues = KeyValues.read(reader);
     reader.end();
     return state;

@@ -157,6 +157,7 @@ export class Entrance {
       runtime.control = { group, machine };
       runtime.addGroup(group);
       if (machine.takeRestored()) this.#membership!.refresh(machine.state);
+      if (runtime.failure !== null) return;
       const { identity } = runtime;
       if (identity.genesis.length > 0) {
         // The log holds it from now on.

@@ -9,7 +9,7 @@
  *      snapshots travel in chunks; state machines of users have groups of their own;
  *      streams borrow replicas, and members say what they lend; a member that is not known somewhere is introduced
  *   3  members beyond the voters of the control group, and those who are to become voters, are observers: they pull what is
- *      committed
+ *      committed; what leases rest on is agreed in the log
  *
  * A build that meets a level, a command or a state that it does not know stops by name: it must not guess.
  */

@@ -19,6 +19,7 @@ export function keepHouse(runtime: Runtime, membership: Membership, now: number)
   for (const machine of runtime.machines.values()) reconcileMachine(machine, state, host, now);
   membership.announceAddresses(state);
   membership.announceLending(state);
+  membership.agreeLease(state);
 }
 
 function reconcilerHost(runtime: Runtime, membership: Membership, state: ControlState): ReconcilerHost {

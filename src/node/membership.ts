@@ -14,7 +14,7 @@ import { cryptoResult, type NodeCompletion } from "./completions.ts";
 import { encodeControlCommand } from "./control_commands.ts";
 import type { ControlResult, ControlState, MachineRecord, StreamRecord } from "./control_state.ts";
 import type { Authority } from "./founding.ts";
-import { SECOND_FEATURE_LEVEL } from "./feature_level.ts";
+import { SECOND_FEATURE_LEVEL, THIRD_FEATURE_LEVEL } from "./feature_level.ts";
 import { machinePlan, openGroup, streamPlan } from "./group_opener.ts";
 import type { Identity, IdentityPeer } from "./identity.ts";
 import { MachineHost } from "./machine_host.ts";
@@ -48,6 +48,7 @@ export class Membership {
   /** How often another member was asked to tell the leader. */
   #addressesRelayed = 0;
   #lendingAsked = false;
+  #leaseAsked = false;
   #keepingPeers = false;
 
   constructor(runtime: Runtime, groups: readonly RecoveredGroup[], outbox: readonly RecoveredOutbox[]) {
@@ -87,6 +88,8 @@ export class Membership {
 
   /** The control state was loaded or replaced as a whole. */
   refresh(state: ControlState): void {
+    this.checkLease(state);
+    if (this.#runtime.state !== "member") return;
     this.#peersChanged(state);
     for (const stream of state.streams()) this.#streamChanged(stream);
     for (const machine of state.machines()) this.#openMachine(machine);
@@ -166,6 +169,9 @@ export class Membership {
       case "machine-created":
         this.#openMachine(result.machine);
         break;
+      case "lease-agreed":
+        this.checkLease(state);
+        break;
       case "feature-level-raised":
         emit("FEATURE_LEVEL_RAISED", String(result.level));
         break;
@@ -240,6 +246,38 @@ export class Membership {
       request: RELAYED_REQUEST,
       content,
     });
+  }
+
+  /** As the leader of a mesh that has not agreed yet on what leases rest on: what this node works by. */
+  agreeLease(state: ControlState): void {
+    const runtime = this.#runtime;
+    const leads = runtime.control?.group.isLeader ?? false;
+    if (this.#leaseAsked || !leads || state.lease !== null) return;
+    if (state.featureLevel < THIRD_FEATURE_LEVEL) return;
+    this.#leaseAsked = true;
+    const again = () => this.#leaseAsked = false;
+    const { electionTimeoutMs, leaseDriftPerMillion } = runtime.settings.raft;
+    const lease = { electionTimeoutMs, leaseDriftPerMillion };
+    runtime.requests.submit(
+      CONTROL_GROUP,
+      (origin) => encodeControlCommand({ kind: "agree-lease", origin, lease }),
+      runtime.now,
+      again,
+      again,
+    );
+  }
+
+  /** A node that works by other times would break a promise that others rely on. */
+  checkLease({ lease }: ControlState): void {
+    if (lease === null) return;
+    const { settings } = this.#runtime;
+    for (const name of ["electionTimeoutMs", "leaseDriftPerMillion"] as const) {
+      if (settings.raft[name] === lease[name]) continue;
+      const text = `The mesh agreed on ${name} ${lease[name]}, and node ${settings.name} is set to ` +
+        `${settings.raft[name]}: set it to ${lease[name]} and start it again`;
+      this.#runtime.fail(new SennitError("CONFIGURATION_INVALID", text));
+      return;
+    }
   }
 
   /** Where what this node lends is not what the log says: bring it in. */

@@ -127,6 +127,11 @@ const CONTROL: ByKind<ControlCommand> = {
   "create-machine": { kind: "create-machine", origin, name: "accounts", members: ["a", "b"] },
   "lend-space": { kind: "lend-space", origin, member: 13 as MemberId, bytes: 1_000_005 },
   "raise-feature-level": { kind: "raise-feature-level", origin, level: 2 },
+  "agree-lease": {
+    kind: "agree-lease",
+    origin,
+    lease: { electionTimeoutMs: 1501, leaseDriftPerMillion: 1007 },
+  },
 };
 
 const STREAM: ByKind<StreamCommand> = {
@@ -454,6 +459,18 @@ function rewriteBatch(bytes: Bytes): Bytes {
   );
 }
 
+const rewriteControl = (bytes: Bytes) => encodeControlCommand(decodeControlCommand(bytes));
+const rewriteState = (bytes: Bytes) => ControlState.decode(bytes).encode();
+
+/** At a feature level, and after commands that need it. */
+function stateAfter(level: number, ...commands: readonly ControlCommand[]): ControlState {
+  const state = controlState();
+  for (const each of [{ ...CONTROL["raise-feature-level"], level }, ...commands]) {
+    state.apply(state.applied + 1 as Index, encodeControlCommand(each));
+  }
+  return state;
+}
+
 /** Samples named `prefix kind`. */
 function samplesOf<Message extends Kinded>(
   prefix: string,
@@ -510,46 +527,28 @@ export const SAMPLES: ReadonlyMap<string, Sample> = new Map<string, Sample>([
     write: () => encodeJoinReply({ ...JOIN["admitted"], recoveryEpoch: 0x0100_0009 }),
     rewrite: (bytes) => encodeJoinReply(decodeJoinReply(bytes)),
   }],
-  ...samplesOf<ControlCommand>(
-    "control",
-    CONTROL,
-    encodeControlCommand,
-    (bytes) => encodeControlCommand(decodeControlCommand(bytes)),
-  ),
+  ...samplesOf<ControlCommand>("control", CONTROL, encodeControlCommand, rewriteControl),
   ["control genesis of a later feature level", {
     write: () => encodeControlCommand({ ...CONTROL["genesis"], featureLevel: 3 }),
-    rewrite: (bytes) => encodeControlCommand(decodeControlCommand(bytes)),
+    rewrite: rewriteControl,
   }],
-  ["control state of a later feature level", {
-    write() {
-      const state = controlState();
-      state.apply(state.applied + 1 as Index, encodeControlCommand(CONTROL["raise-feature-level"]));
-      return state.encode();
-    },
-    rewrite: (bytes) => ControlState.decode(bytes).encode(),
-  }],
+  ["control state of a later feature level", { write: () => stateAfter(2).encode(), rewrite: rewriteState }],
   ["control create-stream that borrows", {
     write: () => encodeControlCommand({ ...CONTROL["create-stream"], borrow: 2 }),
-    rewrite: (bytes) => encodeControlCommand(decodeControlCommand(bytes)),
+    rewrite: rewriteControl,
   }],
   ["control state of members that lend", {
-    write() {
-      const state = controlState();
-      const apply = (command: ControlCommand) =>
-        state.apply(state.applied + 1 as Index, encodeControlCommand(command));
-      apply(CONTROL["raise-feature-level"]);
-      apply({ ...CONTROL["lend-space"], member: 1 as MemberId });
-      return state.encode();
-    },
-    rewrite: (bytes) => ControlState.decode(bytes).encode(),
+    write: () => stateAfter(2, { ...CONTROL["lend-space"], member: 1 as MemberId }).encode(),
+    rewrite: rewriteState,
   }],
-  ["control state", {
-    write: () => controlState().encode(),
-    rewrite: (bytes) => ControlState.decode(bytes).encode(),
+  ["control state that agreed on leases", {
+    write: () => stateAfter(3, CONTROL["agree-lease"]).encode(),
+    rewrite: rewriteState,
   }],
+  ["control state", { write: () => controlState().encode(), rewrite: rewriteState }],
   ["control state with a machine", {
     write: () => controlStateWithMachine().encode(),
-    rewrite: (bytes) => ControlState.decode(bytes).encode(),
+    rewrite: rewriteState,
   }],
   ["machine command", {
     write: () => encodeUserCommand(origin, bytesFrom(200, 3)),

@@ -5,6 +5,7 @@ import type { Index, Term } from "../../src/core/ids.ts";
 import { ControlMachine } from "../../src/node/control_machine.ts";
 import { ControlState } from "../../src/node/control_state.ts";
 import { FEATURE_LEVEL, FIRST_FEATURE_LEVEL } from "../../src/node/mod.ts";
+import { localSettings } from "../../src/node/settings.ts";
 import { SennitError } from "../../src/mod.ts";
 import { ControlLog } from "../node/control_log.ts";
 import { Meshes, refusal, until } from "./meshes.ts";
@@ -38,6 +39,37 @@ Deno.test("a new mesh begins at the level of its founder's build", () =>
     const [a] = await meshes.form("a");
     assertEquals((await a!.status()).featureLevel, FEATURE_LEVEL);
   }));
+
+Deno.test("what leases rest on is agreed in the log, and a node that is set otherwise does not take part", () =>
+  Meshes.with(async (meshes) => {
+    const local = localSettings("").raft;
+    const set = (electionTimeoutMs: number) => meshes.settings = { raft: { ...local, electionTimeoutMs } };
+    set(1500);
+    const [a] = await meshes.form("a");
+    set(1000);
+    const b = await meshes.start("b");
+    await b.join(await a!.invite());
+    await until("b has read what was agreed", async () => (await b.status()).state === "failed");
+    const error = await refusal("CONFIGURATION_INVALID", () => b.kv.get("key"));
+    assertMatch(error.message, /agreed on electionTimeoutMs 1500, and node b is set to 1000/);
+    await meshes.stop(b);
+    set(1500);
+    const again = await meshes.restart("b");
+    await again.kv.put("key", new Uint8Array([1]));
+    assertEquals((await a!.kv.get("key"))?.value, new Uint8Array([1]));
+  }));
+
+Deno.test("what leases rest on is agreed once, at the third level, and is part of the state", () => {
+  const lease = { electionTimeoutMs: 700, leaseDriftPerMillion: 20 };
+  const log = new ControlLog().found();
+  assertEquals(log.refusal({ kind: "agree-lease", lease }), "INVALID_ARGUMENT");
+  log.apply({ kind: "raise-feature-level", level: 3 });
+  assertEquals([log.refusal({ kind: "agree-lease", lease }), log.state.lease], ["", lease]);
+  const other = { electionTimeoutMs: 900, leaseDriftPerMillion: 20 };
+  assertEquals(log.refusal({ kind: "agree-lease", lease: other }), "INVALID_ARGUMENT");
+  const read = ControlState.decode(log.state.encode());
+  assertEquals([read.lease, read.encode()], [lease, log.state.encode()]);
+});
 
 Deno.test("a command, a level and a state of a later build are VERSION_MISMATCH, never skipped", () => {
   const unknown = new ByteWriter().u8(200).u64(0).u32(0).u64(0).take();

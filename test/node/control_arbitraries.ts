@@ -91,6 +91,11 @@ const byKind: { [Kind in ControlCommand["kind"]]: fc.Arbitrary<ControlCommand & 
     origin,
     level: fc.integer({ min: 1, max: 0xffff }),
   }),
+  "agree-lease": fc.record({
+    kind: kind("agree-lease"),
+    origin,
+    lease: fc.record({ electionTimeoutMs: fc.maxSafeNat(), leaseDriftPerMillion: fc.nat(999_999) }),
+  }),
 };
 
 /** One arbitrary per kind, so that each kind has its share. */
