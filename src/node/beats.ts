@@ -8,6 +8,9 @@ import type { MemberId } from "../core/ids.ts";
 import { membersOf } from "../raft/mod.ts";
 import type { Group } from "./group.ts";
 
+/** Beats in an election timeout: some may be late or lost before anybody is missed. */
+const BEATS_PER_ELECTION = 4;
+
 export interface BeatsHost {
   readonly memberId: MemberId;
   /** Distinguishes this incarnation of the node from earlier ones. */
@@ -51,7 +54,7 @@ export class Beats {
       if (this.#nextMs === Infinity && isAnySilent(groups.values())) this.#nextMs = now;
       else return;
     }
-    this.#nextMs = now + raft.heartbeatIntervalMs;
+    this.#nextMs = now + Math.max(raft.heartbeatIntervalMs, raft.electionTimeoutMs / BEATS_PER_ELECTION);
     const told = new Set<MemberId>();
     let silent = 0;
     for (const group of groups.values()) {

@@ -36,7 +36,7 @@ import type { NodeInspection, Observer } from "./inspection.ts";
 import { seekIntroduction } from "./introductions.ts";
 import { takeNodeMessage } from "./node_traffic.ts";
 import { Reads } from "./reads.ts";
-import { heirOf, RECONCILE_INTERVAL_MS } from "./reconciler.ts";
+import { heirOf, RECONCILE_INTERVAL_MS, SILENT_RECONCILE_INTERVAL_MS } from "./reconciler.ts";
 import { Renewal } from "./renewal.ts";
 import { Runtime } from "./runtime.ts";
 import type { NodeSettings } from "./settings.ts";
@@ -517,7 +517,8 @@ export class Node implements Inbox {
 
   #reconcile(now: number): void {
     const runtime = this.#runtime;
-    this.#reconcileAtMs = now + RECONCILE_INTERVAL_MS;
+    const isSilent = runtime.control?.group.raft.quiesced ?? false;
+    this.#reconcileAtMs = now + (isSilent ? SILENT_RECONCILE_INTERVAL_MS : RECONCILE_INTERVAL_MS);
     this.#reconciled = true;
     const { membership } = this.#entrance;
     if (membership !== null) keepHouse(runtime, membership, now);

@@ -18,6 +18,8 @@ import type { Mark } from "./marks.ts";
 import { planVoters, type Standing, type VoterRules } from "./voter_plan.ts";
 
 export const RECONCILE_INTERVAL_MS = 100;
+/** While the control group is silent: then nothing changes but by somebody waking it. */
+export const SILENT_RECONCILE_INTERVAL_MS = 500;
 /** A learner so close to the leader's log counts as caught up. */
 const CAUGHT_UP_ENTRIES = 64;
 
