@@ -53,7 +53,7 @@ Deno.test("names of runs are read as they are written", () => {
 
 Deno.test("every kind of fault strikes", () => {
   const struck = new Set<string>();
-  for (let i = 0; i < 30 && struck.size < FAULT_KINDS.length; i++) {
+  for (let i = 0; i < 80 && struck.size < FAULT_KINDS.length; i++) {
     const result = runOne(`operations=300,faults=all.strike-${i}`);
     assertEquals([result.outcome, result.message], ["ok", ""], result.name);
     for (const kind of FAULT_KINDS) if (result.faults[kind]?.struck) struck.add(kind);
