@@ -109,7 +109,7 @@ export class SimDisk implements Disk, Target {
   /** Called once, when the next sync is under way: whoever wants to strike in the middle of one. */
   ambush: ((startUs: number, endUs: number) => void) | null = null;
   /** Counts of what the disk did that a kind disk does not do. */
-  readonly counts = { full: 0, hung: 0, stalls: 0, syncFailures: 0, lies: 0 };
+  readonly counts = { full: 0, hung: 0, stalls: 0, syncFailures: 0, lies: 0, readFailures: 0 };
   /** Files taken away so far. */
   removals = 0;
 
@@ -176,6 +176,11 @@ export class SimDisk implements Disk, Target {
   /** The device forgets: durable bits that are set in `mask` flip, and no retry heals them. */
   damage(path: string, at: number, mask: Uint8Array): void {
     this.#names.find(path)?.damage(at, mask);
+  }
+
+  /** Nor does it give these bytes back at all. */
+  losesSector(path: string, from: number, to: number): void {
+    this.#names.find(path)?.losesSector(from, to);
   }
 
   onEvent(_kind: EventKind, incarnation: number, _b: number, payload: unknown): void {
@@ -320,7 +325,7 @@ export class SimDisk implements Disk, Target {
     if (inode === undefined) return failed("NOT_FOUND", "no such file");
     switch (kind) {
       case "read":
-        return { ...DONE, bytes: inode.read(operation.at, operation.length) };
+        return this.#read(inode, operation);
       case "truncate":
         if (inode.damaged) return DAMAGED;
         inode.truncate(operation.length);
@@ -330,6 +335,13 @@ export class SimDisk implements Disk, Target {
       case "rename":
         return this.#names.rename(path, operation.to) ? DONE : failed("NOT_FOUND", "no such folder");
     }
+  }
+
+  #read(inode: Inode, { at, length }: Operation): Outcome {
+    const bytes = inode.read(at, length);
+    if (bytes !== null) return { ...DONE, bytes };
+    this.counts.readFailures += 1;
+    return failed("FAILED", "input/output error");
   }
 
   #append({ path, bytes }: Operation): Outcome {

@@ -32,6 +32,9 @@ export class Inode {
   /** What can be read and is not on the disk, although it counts as clean; null where there is nothing of the kind. */
   #phantom: Range | null = null;
 
+  /** Sectors that the device does not give back any more. */
+  readonly #unreadable: Range[] = [];
+
   get length(): number {
     return this.#length;
   }
@@ -56,7 +59,9 @@ export class Inode {
     this.#length = needed;
   }
 
-  read(offset: number, length: number): Uint8Array<ArrayBuffer> {
+  /** Null where a sector of it cannot be read. */
+  read(offset: number, length: number): Uint8Array<ArrayBuffer> | null {
+    for (const { from, to } of this.#unreadable) if (from < offset + length && offset < to) return null;
     return this.#content.slice(Math.min(offset, this.#length), Math.min(offset + length, this.#length));
   }
 
@@ -120,6 +125,11 @@ export class Inode {
       this.#durable[at + i]! ^= mask[i]!;
       if (at + i < this.#cleanBelow) this.#content[at + i]! ^= mask[i]!;
     }
+  }
+
+  /** The device does not give these bytes back any more. */
+  losesSector(from: number, to: number): void {
+    this.#unreadable.push({ from, to });
   }
 
   /** A sync fails: from here on the process that saw it is promised nothing. */

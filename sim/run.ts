@@ -386,6 +386,7 @@ class Run {
       ledger.strike("disk-stall", disk.counts.stalls);
       ledger.strike("sync-failed", disk.counts.syncFailures);
       ledger.strike("sync-lied", disk.counts.lies);
+      ledger.strike("read-failed", disk.counts.readFailures);
     }
   }
 

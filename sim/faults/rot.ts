@@ -1,6 +1,6 @@
 /**
- * Disks that do not give back what they took: a flipped bit in the log or in a snapshot, a write that went to the wrong
- * place. What is durable is gone for good there, no retry heals it.
+ * Disks that do not give back what they took: a flipped bit in the log or in a snapshot, a sector that cannot be read at
+ * all, a write that went to the wrong place. What is durable is gone for good there, no retry heals it.
  *
  * One machine of a run has the bad disk, and only what is committed is damaged, so that there is another copy of all of
  * it: whatever is lost then is Sennit's fault (as TigerBeetle's fault atlas has it).
@@ -17,6 +17,8 @@ const LOG_FOLDER = "wal";
 const SNAPSHOT_FOLDER = "snapshots";
 /** The node finds out by reading, or at its next start, which then comes at once. */
 const RESTARTS_PER_MILLION = 500_000;
+/** A sector is lost rather than a bit of it. */
+const UNREADABLE_PER_MILLION = 300_000;
 /** So often the host is looked at, so long apart. */
 const LOOKS = 600;
 const LOOK_MS = 5;
@@ -61,10 +63,24 @@ export class RotFaults implements Faults {
   #flipBit(strike: Strike, host: Host): boolean {
     const places = placesIn(host);
     if (places.length === 0) return false;
-    const { path, at, length } = strike.draws.pick(places);
+    const place = strike.draws.pick(places);
+    const { path, at, length } = place;
     const where = at + strike.draws.below(length);
+    if (this.#loseSector(strike, host, place)) return true;
     host.disk.damage(path, where, new Uint8Array([1 << strike.draws.below(8)]));
     this.#world.note(host, `a bit of ${path} flips at ${where}`);
+    return true;
+  }
+
+  /** Not where the sector holds anything else: the rest of it is not what is to be struck. */
+  #loseSector(strike: Strike, host: Host, { path, at, length }: Place): boolean {
+    const draws = this.#world.prf.site(`${strike.site}/sector/${host.name}`);
+    const first = Math.ceil(at / SECTOR_BYTES);
+    const sectors = Math.floor((at + length) / SECTOR_BYTES) - first;
+    if (sectors <= 0 || !draws.chance(UNREADABLE_PER_MILLION)) return false;
+    const from = (first + draws.below(sectors)) * SECTOR_BYTES;
+    host.disk.losesSector(path, from, from + SECTOR_BYTES);
+    this.#world.note(host, `${path} cannot be read at ${from}`);
     return true;
   }
 
@@ -89,7 +105,9 @@ export class RotFaults implements Faults {
     );
     if (paths.length === 0) return false;
     const path = strike.draws.pick(paths);
-    const at = strike.draws.below(host.disk.durableBytes(path).length);
+    const { length } = host.disk.durableBytes(path);
+    const at = strike.draws.below(length);
+    if (this.#loseSector(strike, host, { path, at: 0, length })) return true;
     host.disk.damage(path, at, new Uint8Array([1 << strike.draws.below(8)]));
     this.#world.note(host, `a bit of ${path} flips at ${at}`);
     return true;

@@ -36,6 +36,8 @@ interface Span {
   end: number;
   /** Positions in the job and offsets in the file. */
   readonly members: { readonly position: number; readonly offset: number }[];
+  /** The disk has refused to read it once. */
+  readonly isSecond: boolean;
 }
 
 export class Reader {
@@ -69,13 +71,25 @@ export class Reader {
       if (extent.damaged) damaged(job, i);
       else missing.push(i);
     }
-    for (const span of this.#plan(job, missing)) {
-      const token = this.#tokens.next();
-      this.#spans.set(token, span);
-      job.waiting++;
-      this.#disk.read(this.#segments.path(span.segment), span.start, span.end - span.start, token);
-    }
+    for (const span of this.#plan(job, missing)) this.#submit(span);
     return job;
+  }
+
+  #submit(span: Span): void {
+    const token = this.#tokens.next();
+    this.#spans.set(token, span);
+    span.job.waiting++;
+    this.#disk.read(this.#segments.path(span.segment), span.start, span.end - span.start, token);
+  }
+
+  /** A sector that cannot be read, and not a second time either, costs what lies in it: each content is read by itself. */
+  #readApart({ job, segment, members, isSecond }: Span): void {
+    for (const member of members) {
+      const { position, offset } = member;
+      const end = offset + job.extents[position]!.lengthBytes;
+      if (isSecond) damaged(job, position);
+      else this.#submit({ job, segment, start: offset, end, members: [member], isSecond: true });
+    }
   }
 
   /** The job that the completion belongs to, null where it is not the reader's. */
@@ -85,7 +99,8 @@ export class Reader {
     this.#spans.delete(event.token);
     span.job.waiting--;
     if (!event.ok) {
-      span.job.failed = "DISK_FAILED";
+      if (event.code === "FAILED") this.#readApart(span);
+      else span.job.failed = "DISK_FAILED";
       return span.job;
     }
     for (const { position, offset } of span.members) {
@@ -113,7 +128,7 @@ export class Reader {
       const joins = span !== undefined && span.segment === extent.segment &&
         extent.offset - span.end <= GAP_BYTES_LIMIT && end - span.start <= LOAD_BYTES_LIMIT;
       if (!joins) {
-        span = { job, segment: extent.segment, start: extent.offset, end, members: [] };
+        span = { job, segment: extent.segment, start: extent.offset, end, members: [], isSecond: false };
         spans.push(span);
       }
       span!.end = Math.max(span!.end, end);

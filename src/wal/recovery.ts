@@ -14,7 +14,7 @@ import { DecodeError, SennitError } from "../core/errors.ts";
 import type { GroupId, Index } from "../core/ids.ts";
 import type { Disk, FileEntry } from "../io/mod.ts";
 import { FIRST_BATCH_AT } from "./batch.ts";
-import { ASIDE_SUFFIX, type DiskFlow, diskStep, readWholeFile, replaceFile } from "./files.ts";
+import { ASIDE_SUFFIX, type DiskFlow, diskStep, replaceFile } from "./files.ts";
 import {
   BATCH_HEADER_BYTES,
   BATCH_MAGIC,
@@ -27,6 +27,7 @@ import {
 } from "./format.ts";
 import { readRecords } from "./records.ts";
 import { Replay } from "./replay.ts";
+import { salvageFile } from "./salvage.ts";
 import type { Segment, Segments } from "./segments.ts";
 import { indexOf, type Table } from "./table.ts";
 
@@ -146,13 +147,18 @@ export class Recovery {
   *#readSegment(id: number, sizeBytes: number, first: boolean, last: boolean): DiskFlow<void> {
     const path = this.#segments.path(id);
     const limit = 2 * WAL_BATCH_BYTES_LIMIT;
-    const bytes = (yield* readWholeFile(this.#disk, path, limit, sizeBytes)) ?? new Uint8Array(0);
+    const { bytes, unreadableEnd } = yield* salvageFile(this.#disk, path, limit, sizeBytes);
     const gap = !first && this.#segments.current !== undefined && this.#segments.current.id + 1 !== id;
     if (gap) return; // Reported as missing; what follows cannot be placed.
     const end = this.#scan(id, path, bytes, first, last);
     this.#tail = end > FIRST_BATCH_AT ? bytes.subarray(0, end) : this.#tail;
     if (this.#fatal || (end === bytes.length && end > 0)) return;
     assert(last, "only the last segment has a tail");
+    if (unreadableEnd > end) {
+      // Torn writes can be read. What is lost here may have been acknowledged.
+      this.#report(path, end, "header", null, "The end of the log cannot be read");
+      return;
+    }
     this.#tornBytes += bytes.length - end;
     if (end > FIRST_BATCH_AT) return; // What is valid takes the file's place.
     // Died while the segment was being opened: it is as if it had never been.

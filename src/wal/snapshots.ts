@@ -77,12 +77,22 @@ export class Snapshots {
   /** Null where there is none. Throws DATA_DAMAGED where the file is not what was written. */
   *read(group: GroupId, generation: number, index: Index): DiskFlow<StoredSnapshot | null> {
     const path = this.#path(group, generation, index);
-    const bytes = yield* readWholeFile(this.#disk, path, SNAPSHOT_BYTES_LIMIT);
+    const bytes = yield* this.#bytes(path);
     if (bytes === null) return null;
     const snapshot = decodeSnapshot(bytes, path);
     const same = snapshot.group === group && snapshot.generation === generation && snapshot.index === index;
     if (!same) throw damaged(path, "it is another snapshot's");
     return snapshot;
+  }
+
+  /** A sector that cannot be read is as good as one that was written over. */
+  *#bytes(path: string): DiskFlow<Uint8Array<ArrayBuffer> | null> {
+    try {
+      return yield* readWholeFile(this.#disk, path, SNAPSHOT_BYTES_LIMIT);
+    } catch (error) {
+      if (!(error instanceof SennitError) || error.code !== "DISK_FAILED") throw error;
+      throw damaged(path, error.message, error);
+    }
   }
 
   /** All snapshots, sorted by group, generation, index. */

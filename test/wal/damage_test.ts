@@ -130,6 +130,44 @@ Deno.test("Wal with a damaged payload in its middle is writable, names the entry
   assertEquals(load(1).entries.map((entry) => entry.bytes), [1, 2, 3, 4, 5, 6].map((i) => content(i, 100)));
 });
 
+/** The disk gives nothing back of these bytes of the first segment. */
+function loseSector(disk: MemoryDisk, from: number, to: number): void {
+  disk.refuse = (operation) => {
+    if (operation.kind !== "read" || operation.path !== FIRST) return null;
+    return operation.offset < to && from < operation.offset + operation.length ? "FAILED" : null;
+  };
+}
+
+Deno.test("Wal loses to a sector that cannot be read what lies in it, and nothing else", () => {
+  const disk = writeLog(4, 2000, 64 * 1024);
+  const place = batches(disk)[2]!; // The second entry.
+  const sector = Math.ceil(place.payloadAt / 512) * 512;
+  loseSector(disk, sector, sector + 512);
+  const driver = LogDriver.open(disk, { cacheBytes: 0 });
+  assertEquals(driver.recovery.failure, null);
+  assertEquals(driver.recovery.groups[0]!.entries.map((entry) => entry.damaged), [false, true, false, false]);
+  driver.wal.repairEntry(group(1), 1, at(2), inTerm(1), content(2, 2000));
+  driver.settle();
+  driver.wal.load(group(1), at(1), at(4), 10_000);
+  driver.settle();
+  assertEquals(driver.wal.takeLoaded()[0]!.entries.length, 4);
+});
+
+Deno.test("Wal does not take an end that cannot be read for a torn write", () => {
+  const disk = writeLog(3, 2000, 64 * 1024);
+  const place = batches(disk).at(-1)!;
+  loseSector(disk, Math.ceil(place.payloadAt / 512) * 512, place.end);
+  const driver = LogDriver.open(disk);
+  assertEquals(driver.recovery.failure?.code, "DATA_DAMAGED");
+  assertEquals(disk.content(FIRST).length, place.end, "nothing was cut");
+});
+
+Deno.test("Wal gives a disk up that loses too much", () => {
+  const disk = writeLog(3, 200_000, 1024 * 1024);
+  loseSector(disk, 0, 512 * 300);
+  refusedAs("DISK_FAILED", () => LogDriver.open(disk));
+});
+
 Deno.test("Wal names bit rot that it meets while reading", () => {
   const disk = writeLog(3);
   const driver = LogDriver.open(disk, { cacheBytes: 0 });

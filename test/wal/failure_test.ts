@@ -116,18 +116,25 @@ Deno.test("Wal writes no batch before the one before it is synced", () => {
   assertEquals(wal.durableLsn, durable + 2, "all that waited went as one batch");
 });
 
-Deno.test("Wal reports a failed read to who asked, and reads again when asked again", () => {
+Deno.test("Wal reads again what the disk has refused once, and takes it for damaged the second time", () => {
   const disk = new MemoryDisk();
   const driver = LogDriver.open(disk, { cacheBytes: 0 });
   driver.wal.openGroup(group(1), 1);
   driver.wal.appendEntries(group(1), 1, entries(1, 1, content(1, 10)));
   driver.settle();
-  refuseOnce(disk, "read", "FAILED");
-  for (const failed of ["DISK_FAILED", null]) {
+  const load = () => {
     driver.wal.load(group(1), at(1), at(1), 100);
     driver.settle();
-    assertEquals(driver.wal.takeLoaded()[0]!.failed, failed as never);
-  }
+    return driver.wal.takeLoaded()[0]!.failed;
+  };
+  refuseOnce(disk, "read", "FAILED");
+  assertEquals(load(), null);
+  disk.refuse = ({ kind }) => kind === "read" ? "FAILED" : null;
+  assertEquals(load(), "DATA_DAMAGED");
+  disk.refuse = () => null;
+  driver.wal.repairEntry(group(1), 1, at(1), inTerm(1), content(1, 10));
+  driver.settle();
+  assertEquals(load(), null);
   assertEquals(driver.wal.status().failure, null);
 });
 
