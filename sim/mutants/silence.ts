@@ -16,8 +16,8 @@ export const SILENCE: readonly Mutant[] = [
     says: "a group stays silent although its leader's node is gone",
     edits: [{
       file: "src/node/beats.ts",
-      from: "if (others.some((member) => member !== memberId && isLost(member))) this.#wake(group, now);",
-      to: "if (others.some((member) => member === memberId && isLost(member))) this.#wake(group, now);",
+      from: "if ((this.#heard.get(member)?.atMs ?? -Infinity) <= lostMs) this.#wakeAll(groups, lostMs, now);",
+      to: "if ((this.#heard.get(member)?.atMs ?? -Infinity) > now) this.#wakeAll(groups, lostMs, now);",
     }, {
       file: "src/node/beats.ts",
       from: "if (group.leader === from) this.#wake(group, now);",

@@ -1,6 +1,7 @@
 /** The regular round of a member: what its groups should be, by the control state, and what others should know of it. */
 import type { ControlState } from "./control_state.ts";
 import { SECOND_FEATURE_LEVEL } from "./feature_level.ts";
+import type { Group } from "./group.ts";
 import type { Membership } from "./membership.ts";
 import { reconcileControl, reconcileMachine, type ReconcilerHost, reconcileStream } from "./reconciler.ts";
 import type { Runtime } from "./runtime.ts";
@@ -13,19 +14,34 @@ export function keepHouse(runtime: Runtime, membership: Membership, now: number)
   runtime.absences.look(state.members(), runtime.reachable, now);
   const host = reconcilerHost(runtime, membership, state);
   const isCurrent = state.featureLevel >= SECOND_FEATURE_LEVEL;
-  for (const group of runtime.groups.values()) group.raft.allMembersCurrent = isCurrent;
+  control.group.raft.allMembersCurrent = isCurrent;
   reconcileControl(control.group, state, host, now);
-  for (const stream of runtime.streams.values()) reconcileStream(stream, state, host, now);
-  for (const machine of runtime.machines.values()) reconcileMachine(machine, state, host, now);
+  for (const group of runtime.unsettled.take(runtime.groups.values(), state.applied)) {
+    group.raft.allMembersCurrent = isCurrent;
+    if (!reconcileHosted(runtime, group, state, host, now)) runtime.unsettled.delete(group);
+  }
   membership.announceAddresses(state);
   membership.announceLending(state);
   membership.agreeLease(state);
 }
 
+/** True where there was something to do. */
+function reconcileHosted(
+  { streams, machines }: Runtime,
+  group: Group,
+  state: ControlState,
+  host: ReconcilerHost,
+  now: number,
+): boolean {
+  const stream = streams.get(group.id);
+  if (stream !== undefined) return reconcileStream(stream, state, host, now);
+  const machine = machines.get(group.id);
+  return machine !== undefined && reconcileMachine(machine, state, host, now);
+}
+
 function reconcilerHost(runtime: Runtime, membership: Membership, state: ControlState): ReconcilerHost {
   return {
     memberId: runtime.memberId,
-    settled: runtime.settled,
     absences: runtime.absences,
     voterRules: runtime.settings,
     reach: (mark) => runtime.observer?.reach(mark),

@@ -489,6 +489,8 @@ export class Node implements Inbox {
     const runtime = this.#runtime;
     if (!runtime.groups.has(group.id)) return;
     if (group.work()) runtime.wake(group);
+    runtime.unsettled.add(group);
+    runtime.beats.look(group, now);
     if (group === runtime.control?.group) this.#afterControl();
     else {
       const host = runtime.streams.get(group.id) ?? runtime.machines.get(group.id);

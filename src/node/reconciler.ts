@@ -25,7 +25,6 @@ const CAUGHT_UP_ENTRIES = 64;
 
 export interface ReconcilerHost {
   readonly memberId: MemberId;
-  readonly settled: Settled;
   readonly absences: Absences;
   readonly voterRules: Omit<VoterRules, "observes">;
   /** True where a session to the member is up. */
@@ -38,30 +37,6 @@ export interface ReconcilerHost {
   /** True where the group of a stream still counts on a member that leaves. */
   isAwaited(member: Member): boolean;
   reach(mark: Mark): void;
-}
-
-/** All that decides what is to be done in a stream's or a machine's group. */
-interface Look {
-  readonly controlApplied: Index;
-  readonly applied: Index;
-  readonly commit: Index;
-  readonly configuration: Configuration;
-}
-
-/** In which groups there was nothing to do, and as what was seen then: what is still so is not looked at again. */
-export class Settled {
-  readonly #looks = new Map<Group, Look>();
-
-  has(group: Group, control: ControlState): boolean {
-    const look = this.#looks.get(group);
-    return look !== undefined && look.controlApplied === control.applied && look.applied === group.applied &&
-      look.commit === group.raft.commit && look.configuration === group.raft.configuration;
-  }
-
-  put(group: Group, control: ControlState): void {
-    const { applied, raft: { commit, configuration } } = group;
-    this.#looks.set(group, { controlApplied: control.applied, applied, commit, configuration });
-  }
 }
 
 /** Steps for the control group, as its leader. */
@@ -77,15 +52,15 @@ export function reconcileControl(group: Group, state: ControlState, host: Reconc
   host.wake(group);
 }
 
-/** Steps for a stream's group, as its leader. */
+/** Steps for a stream's group, as its leader. True where there was something to do, so that another look is due. */
 export function reconcileStream(
   stream: StreamHost,
   control: ControlState,
   host: ReconcilerHost,
   now: number,
-): void {
+): boolean {
   const { group } = stream;
-  if (!group.isLeader || host.settled.has(group, control)) return;
+  if (!group.isLeader) return false;
   const acted = [reconcileMembers(group, stream.record.initial, control, host, now)];
   const gone = stream.state.subscriptions().find(({ member }) => control.member(member) === null);
   if (gone !== undefined) {
@@ -96,20 +71,21 @@ export function reconcileStream(
     group.propose(encodeStreamCommand({ kind: "close", origin: NO_ORIGIN }));
     acted.push(true);
   }
-  if (acted.includes(true)) host.wake(group);
-  else host.settled.put(group, control);
+  if (!acted.includes(true)) return false;
+  host.wake(group);
+  return true;
 }
 
-/** Steps for the group of a user's state machine, as its leader. */
+/** Steps for the group of a user's state machine, as its leader. True where there was something to do. */
 export function reconcileMachine(
   { group, record }: MachineHost,
   control: ControlState,
   host: ReconcilerHost,
   now: number,
-): void {
-  if (!group.isLeader || host.settled.has(group, control)) return;
-  if (reconcileMembers(group, record.initial, control, host, now)) host.wake(group);
-  else host.settled.put(group, control);
+): boolean {
+  if (!group.isLeader || !reconcileMembers(group, record.initial, control, host, now)) return false;
+  host.wake(group);
+  return true;
 }
 
 /** True where there was something to do. */

@@ -33,11 +33,11 @@ import { type NodeMessage, writeNodeMessage } from "./node_messages.ts";
 import { type PullHost, Pulls } from "./pulls.ts";
 import { otherEpochMeans } from "./recovery_epoch.ts";
 import { Repair, type RepairHost } from "./repair.ts";
-import { Settled } from "./reconciler.ts";
 import { SnapshotRepair, type SnapshotRepairHost } from "./snapshot_repair.ts";
 import { failureOf } from "./replies.ts";
 import { type RequestHost, Requests } from "./requests.ts";
 import { type NodeSettings, walOptions } from "./settings.ts";
+import { Unsettled } from "./unsettled.ts";
 import type { MachineHost } from "./machine_host.ts";
 import type { StreamHost } from "./stream_host.ts";
 import { StreamReplays } from "./stream_replay.ts";
@@ -81,7 +81,7 @@ export class Runtime
   readonly busy = new Set<StreamHost | MachineHost>();
   readonly beats = new Beats(this);
   readonly pulls = new Pulls(this);
-  readonly settled = new Settled();
+  readonly unsettled = new Unsettled();
   /** Calls that watch the mesh's events. */
   readonly eventWatches = new Set<Token>();
   now = 0;
@@ -272,6 +272,7 @@ export class Runtime
   addGroup(group: Group): void {
     this.groups.set(group.id, group);
     this.agenda.add(group);
+    this.unsettled.add(group);
     this.wake(group);
   }
 
@@ -469,6 +470,8 @@ export class Runtime
     this.machines.clear();
     this.dirty.clear();
     this.agenda.clear();
+    this.beats.clear();
+    this.unsettled.clear();
     this.busy.clear();
     this.control = null;
     // Sessions end in good order: peers must not take an ending node for one that refuses them.
