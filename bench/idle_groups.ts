@@ -8,7 +8,7 @@ import { processorMsOf } from "./processor_time.ts";
 const GROUPS = 1000;
 const OPENED_AT_ONCE = 16;
 /** Until every group has a leader, has fallen silent, and the collector has had its turns. */
-const SETTLING_MS = 20_000;
+const SETTLING_MS = 45_000;
 const NODES = 3;
 
 /** Of one node. */
