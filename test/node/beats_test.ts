@@ -33,7 +33,7 @@ class FakeGroup {
 class World {
   readonly memberId = SELF;
   readonly boot = 7;
-  readonly settings = { raft: { electionTimeoutMs: T, heartbeatIntervalMs: T / 5 } };
+  readonly settings = { raft: { electionTimeoutMs: T, heartbeatIntervalMs: T / 4 } };
   told: number[] = [];
   readonly beats = new Beats(this);
 
@@ -61,8 +61,8 @@ Deno.test("Beats go from a leader to all others, and from these to the leader, o
   world.look(new FakeGroup(4 as MemberId, [1, 4, 5]), 0);
   assertEquals(world.round(0), [2, 3, 4]);
   assertEquals(world.told.length, 3);
-  assertEquals([world.beats.deadline(), world.round(T / 5 - 1)], [T / 5, []]);
-  assertEquals(world.round(T / 5), [2, 3, 4]);
+  assertEquals([world.beats.deadline(), world.round(T / 4 - 1)], [T / 4, []]);
+  assertEquals(world.round(T / 4), [2, 3, 4]);
 });
 
 Deno.test("Beats wake the groups of a node that is not heard of, or that has started anew, and no others", () => {
@@ -106,7 +106,7 @@ Deno.test("Beats of a thousand silent groups look at none of them while their no
   const groups = Array.from({ length: 1000 }, (_, at) => new FakeGroup(1 + at % 3 as MemberId, [1, 2, 3]));
   for (const group of groups) world.look(group, 0);
   const before = groups.reduce((sum, { looks }) => sum + looks, 0);
-  for (let now = 0; now < 100 * T; now += T / 5) {
+  for (let now = 0; now < 100 * T; now += T / 4) {
     for (const member of ids(2, 3)) world.beats.heard(member, 1, now);
     assertEquals(world.round(now), [2, 3]);
     assertEquals(world.told.length, 2);
