@@ -2,7 +2,7 @@
  * The leader's housekeeping: what the control log says should be, against what a group's configuration is. One small
  * step at a time, proposed again until it is seen done; a new leader goes on where the old one stopped.
  */
-import type { Index, MemberId } from "../core/ids.ts";
+import type { MemberId } from "../core/ids.ts";
 import { NO_ORIGIN } from "../core/origin.ts";
 import type { Configuration, RaftStatus } from "../raft/mod.ts";
 import { encodeStreamCommand } from "../stream/mod.ts";

@@ -78,10 +78,10 @@ Deno.test("Beats wake the groups of a node that is not heard of, or that has sta
   world.round(149);
   assertEquals(wakes(), [0, 0, 0]);
   world.beats.heard(3 as MemberId, 1, 150);
-  world.round(T + 70);
+  world.round(T + 80);
   assertEquals(wakes(), [1, 1, 0]);
   // Another incarnation of its leader's node knows nothing of the silence.
-  world.beats.heard(3 as MemberId, 2, T + 71);
+  world.beats.heard(3 as MemberId, 2, T + 81);
   assertEquals(wakes(), [1, 1, 1]);
   assertEquals(world.round(10 * T), []);
   assertEquals(world.beats.deadline(), Infinity);
