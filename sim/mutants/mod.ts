@@ -46,6 +46,12 @@ export const NOT_PLANTED: readonly NotPlanted[] = [
       "has beyond what matched: heartbeat-commits-all does harm",
   },
   {
+    id: "arrivals-by-index",
+    why:
+      "two leaders' entries under one index come in one turn only where the later leader's is its first, which has no " +
+      "content: arrivals-outlive-turn, which takes the wrong bytes too, does harm",
+  },
+  {
     id: "outbox-forgets-term",
     why:
       "of a leader that stays the same the log holds what it was handed, and another leader is seen between: " +

@@ -102,9 +102,16 @@ export const REPLICATION: readonly Mutant[] = [
     }],
   },
   {
+    // Leaders that send a snapshot where an append would do harm nobody by that; it is what brings one to a log that needs none.
     id: "snapshot-over-matching-log",
-    says: "a snapshot throws away a log that holds all of it and more",
+    says: "a snapshot, which leaders send too readily, throws away a log that holds all of it and more",
     edits: [{
+      file: "src/raft/replication.ts",
+      from:
+        "  if (previousTerm === null) {\n    sendSnapshot(core, to, progress);\n    return;\n  }\n  sendAppend(",
+      to: "  if (previousTerm === null || (progress.match === 0 && core.log.baseIndex > 0)) {\n" +
+        "    sendSnapshot(core, to, progress);\n    return;\n  }\n  sendAppend(",
+    }, {
       file: "src/raft/follower.ts",
       from:
         "    if (core.log.matches(snapshot.index, snapshot.term)) core.commitTo(snapshot.index);\n    else installSnapshot(core, snapshot);",
@@ -113,8 +120,14 @@ export const REPLICATION: readonly Mutant[] = [
   },
   {
     id: "snapshot-over-newer-log",
-    says: "a late snapshot takes the place of what was committed after it",
+    says: "a snapshot, which leaders send too readily, takes the place of what was committed after it",
     edits: [{
+      file: "src/raft/replication.ts",
+      from:
+        "  if (previousTerm === null) {\n    sendSnapshot(core, to, progress);\n    return;\n  }\n  sendAppend(",
+      to: "  if (previousTerm === null || (progress.match === 0 && core.log.baseIndex > 0)) {\n" +
+        "    sendSnapshot(core, to, progress);\n    return;\n  }\n  sendAppend(",
+    }, {
       file: "src/node/group.ts",
       from: "if (index <= this.raft.commit) this.raft.step(from, message, now);",
       to: "if (index <= this.raft.baseIndex) this.raft.step(from, message, now);",
@@ -156,18 +169,12 @@ export const REPLICATION: readonly Mutant[] = [
     }],
   },
   {
-    // Looked for from the end the later arrival would be found, which is the right one wherever two leaders' come in one turn.
-    id: "arrivals-by-index",
-    says: "the bytes of an entry are those that arrived first under its index, whatever the term",
+    id: "arrivals-outlive-turn",
+    says: "the bytes of entries that arrived are still looked up after the turn that they were lent for",
     edits: [{
       file: "src/node/arrivals.ts",
-      from: "return arrival.index === entry.index && arrival.term === entry.term;",
-      to: "return arrival.index === entry.index;",
-    }, {
-      file: "src/node/arrivals.ts",
-      from:
-        "      at = arrivals.length - 1;\n      while (at >= 0 && !isSame(arrivals[at]!, entry)) at--;\n      if (at < 0) return null;",
-      to: "      at = arrivals.findIndex((each) => isSame(each, entry));\n      if (at < 0) return null;",
+      from: "    this.#arrivals = [];\n    this.#next = 0;",
+      to: "    this.#next = 0;",
     }],
   },
   {
