@@ -42,8 +42,15 @@ export class DurableLog implements Checker {
     groups: readonly GroupInspection[],
     segments: readonly Uint8Array[],
     toldBy: (group: GroupInspection) => Told | undefined,
+    mayBeDamaged: boolean,
   ): Map<number, FiledGroup> | null {
     const files = readWalFiles(segments);
+    if (files === null && !mayBeDamaged) {
+      throw new SafetyViolation(
+        this.name,
+        `what is durable of the log of ${host} cannot be read to its end, and its disk has lost nothing`,
+      );
+    }
     if (files === null) return null;
     for (const group of groups) {
       if (group.isInstalling) continue;

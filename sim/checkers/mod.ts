@@ -1,6 +1,7 @@
 /** All checkers of a run: what is looked at after every event, and what is judged at its end. */
 import type { GroupInspection, Observer } from "../../src/node/inspection.ts";
 import { ControlLog } from "../control_log.ts";
+import { ROT_KINDS } from "../faults/kinds.ts";
 import type { Host } from "../host.ts";
 import type { CallObserver } from "../workloads/clients.ts";
 import type { Effects } from "../workloads/effects.ts";
@@ -203,7 +204,8 @@ export class Checkers {
     if (this.durable.isDue(host.name, host.incarnation, inspection.groups.length, disk.removals)) {
       const segments = disk.durableFiles(WAL_FOLDER).map(({ bytes }) => bytes);
       const told = (group: GroupInspection) => this.promises.told(group);
-      const logs = this.durable.check(host.name, inspection.groups, segments, told);
+      const mayBeDamaged = [...ROT_KINDS].some((kind) => host.world.ledger.get(kind).struck > 0);
+      const logs = this.durable.check(host.name, inspection.groups, segments, told, mayBeDamaged);
       this.#lookAtSnapshots(host, inspection.groups, logs);
     }
     for (const stream of inspection.streams) {

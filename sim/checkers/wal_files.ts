@@ -3,6 +3,8 @@
  * to be plain and to share nothing with the log's own recovery, whose mistakes it would repeat.
  */
 
+import { crc32c } from "../../src/core/crc32c.ts";
+
 export interface FiledGroup {
   readonly generation: number;
   base: number;
@@ -15,6 +17,7 @@ export interface FiledGroup {
 const FILE_HEADER_BYTES = 20;
 const BATCH_HEADER_BYTES = 60;
 const BATCH_MAGIC = 0x57414c42;
+const HEADER_CRC_AT = 12;
 
 /** Groups by id; null where a file cannot be read to its end: it is torn or damaged, and recovery has to say what that means. */
 export function readWalFiles(segments: readonly Uint8Array[]): Map<number, FiledGroup> | null {
@@ -27,6 +30,13 @@ export function readWalFiles(segments: readonly Uint8Array[]): Map<number, Filed
       const headerBytes = view.getUint32(at + 8);
       const next = at + headerBytes + view.getUint32(at + 40);
       if (headerBytes < BATCH_HEADER_BYTES || next > bytes.length) return null;
+      const crc = crc32c(
+        bytes,
+        at + HEADER_CRC_AT + 4,
+        at + headerBytes,
+        crc32c(bytes, at, at + HEADER_CRC_AT),
+      );
+      if (crc !== view.getUint32(at + HEADER_CRC_AT)) return null;
       const records = new Records(view, at + BATCH_HEADER_BYTES, groups);
       for (let left = view.getUint32(at + 56); left > 0; left--) {
         if (!records.next()) return null;

@@ -307,11 +307,17 @@ Deno.test("what a member says to be durable is looked for on its disk", () => {
     }] as never;
   const checker = new DurableLog();
   const told = (term: number, votedFor: number) => () => ({ term, voteTerm: term, votedFor });
-  checker.check("n1", member([1, 1, 2], "leader"), [disk], told(2, 1));
-  checker.check("n1", member([1, 1, 9]), [disk.subarray(0, disk.length - 1)], told(2, 1)); // Torn: nothing is known.
+  checker.check("n1", member([1, 1, 2], "leader"), [disk], told(2, 1), false);
+  // Nothing is known of a disk that has lost something; another can be read to its end.
+  const cut = [disk.subarray(0, disk.length - 1)];
+  const flipped = [disk.map((byte, at) => at === 100 ? byte ^ 4 : byte)];
+  for (const damaged of [cut, flipped]) {
+    checker.check("n1", member([1, 1, 9]), damaged, told(2, 1), true);
+    violates("durable-log", () => checker.check("n1", member([1, 1, 2]), damaged, told(2, 1), false));
+  }
   assertEquals(checker.inputs, 3);
   const checks = (groups: never, term: number, vote: number) => () =>
-    new DurableLog().check("n1", groups, [disk], told(term, vote));
+    new DurableLog().check("n1", groups, [disk], told(term, vote), false);
   violates("durable-log", checks(member([1, 1, 2, 2]), 2, 1));
   violates("durable-log", checks(member([1, 1, 1]), 2, 1));
   violates("durable-log", checks(member([1, 1, 2]), 3, 0));
@@ -320,5 +326,5 @@ Deno.test("what a member says to be durable is looked for on its disk", () => {
   // A copy without what stood before it: whoever starts from this disk has a log with a hole.
   const [, ...copy] = entries(1, 4, 1);
   const torn = segment([open, hardState(2, 1), entries(1, 1, 2), [6, ...copy]] as never);
-  violates("durable-log", () => new DurableLog().check("n1", member([1, 1]), [torn], told(2, 1)));
+  violates("durable-log", () => new DurableLog().check("n1", member([1, 1]), [torn], told(2, 1), false));
 });
