@@ -229,7 +229,8 @@ Deno.test("fast-check makes schedules of faults, and makes the one that breaks s
     },
     shrink: false,
   };
-  const schedules = faultSchedule({ nodes: 3, withinMs: 2_000, maxForMs: 300, maxFaults: 5 });
+  const kinds = ["clog", "pause", "partition-one", "stop", "crash-process"] as const;
+  const schedules = faultSchedule({ nodes: 3, withinMs: 2_000, maxForMs: 300, maxFaults: 5, kinds });
   const property = fc.asyncProperty(schedules, async (faults) => void await simulate({ ...options, faults }));
   const { failed, counterexample } = await fc.check(property, { seed: 7, numRuns: 60, endOnFailure: false });
   assert(failed, "some schedule crashes n2");
