@@ -52,6 +52,9 @@ const settings = {
     description:
       message`Certificates shared by nodes of one machine, made where missing; join by address then`,
   })),
+  lend: optional(option("--lend", count("BYTES", 0), {
+    description: message`Hold so much of the logs of streams that borrow a replica; else nothing`,
+  })),
   json,
 };
 

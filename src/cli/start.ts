@@ -38,6 +38,7 @@ export async function start(args: ArgumentsOf<"start">, signal: AbortSignal): Pr
     node: {
       ...localSettings(settings.name),
       number: settings.number,
+      borrowedBytesLimit: settings.lend,
       listenAddress: settings.listen,
       advertisedAddresses: settings.advertise,
       certificates: settings.certs === ""
@@ -129,8 +130,16 @@ async function resolved(args: SettingArguments | ArgumentsOf<"start">): Promise<
 }
 
 function flagsOf(args: SettingArguments | ArgumentsOf<"start">) {
-  const { data, name, number, listen, advertise, grpc, certs } = args;
-  const flags: Partial<Record<keyof StartSettings, unknown>> = { data, name, number, listen, grpc, certs };
+  const { advertise, data, name, number, listen, grpc, certs, lend } = args;
+  const flags: Partial<Record<keyof StartSettings, unknown>> = {
+    data,
+    name,
+    number,
+    listen,
+    grpc,
+    certs,
+    lend,
+  };
   if (advertise.length > 0) flags.advertise = advertise;
   return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)) as Partial<
     StartSettings

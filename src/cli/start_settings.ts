@@ -23,6 +23,7 @@ const ENTRIES = {
   advertise: v.array(address),
   grpc: address,
   certs: v.string(),
+  lend: number,
 } as const;
 
 export const FILE_SCHEMA = v.strictObject({
@@ -33,6 +34,7 @@ export const FILE_SCHEMA = v.strictObject({
   advertise: v.optional(ENTRIES.advertise),
   grpc: v.optional(ENTRIES.grpc),
   certs: v.optional(ENTRIES.certs),
+  lend: v.optional(ENTRIES.lend),
 });
 
 export interface StartSettings {
@@ -47,6 +49,8 @@ export interface StartSettings {
   readonly grpc: string;
   /** A folder of certificates that nodes of one machine share; "": the mesh's own authority issues them. */
   readonly certs: string;
+  /** Bytes of logs that this node holds and votes on for streams that it is neither source nor target of; 0: none. */
+  readonly lend: number;
 }
 
 export type SettingName = keyof StartSettings;
@@ -124,6 +128,7 @@ function defaults(hostname: string): StartSettings {
     advertise: [],
     grpc: "127.0.0.1:0",
     certs: "",
+    lend: 0,
   };
 }
 
@@ -148,6 +153,6 @@ function readFile(path: string, text: string, mistakes: string[]): Record<string
 
 function fromText(name: SettingName, text: string): unknown {
   if (name === "advertise") return text.split(",").map((part) => part.trim()).filter(Boolean);
-  if (name === "number") return /^\d+$/.test(text) ? Number(text) : text;
+  if (name === "number" || name === "lend") return /^\d+$/.test(text) ? Number(text) : text;
   return text;
 }

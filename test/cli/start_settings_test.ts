@@ -23,6 +23,7 @@ Deno.test("resolveSettings() takes a flag over the environment over the file ove
     env: {
       SENNIT_LISTEN: "h:3",
       SENNIT_GRPC: "h:4",
+      SENNIT_LEND: "1000000",
       SENNIT_ADVERTISE: "b:1, c:2",
       HOME: "/",
       SENNIT_JOIN_KEY: "k",
@@ -37,6 +38,7 @@ Deno.test("resolveSettings() takes a flag over the environment over the file ove
     advertise: ["b:1", "c:2"],
     grpc: "h:5",
     certs: "",
+    lend: 1_000_000,
   });
   assertEquals(sources, {
     data: "default",
@@ -46,6 +48,7 @@ Deno.test("resolveSettings() takes a flag over the environment over the file ove
     advertise: "environment SENNIT_ADVERTISE",
     grpc: "flag --grpc",
     certs: "default",
+    lend: "environment SENNIT_LEND",
   });
 });
 
@@ -66,6 +69,8 @@ Deno.test("resolveSettings() refuses values that cannot be, whatever layer they 
   mistakes({ flags: { listen: "no-port" } });
   mistakes({ env: { SENNIT_NUMBER: "-1" } });
   mistakes({ file: file({ number: 1.5 }) });
+  mistakes({ file: file({ lend: -1 }) });
+  mistakes({ env: { SENNIT_LEND: "1 GB" } });
   mistakes({ file: file([]) });
   mistakes({ file: { path: "c.json", text: "{" } });
 });
