@@ -10,6 +10,7 @@ export class GroupLog {
   last = 0;
   durable = 0;
   isInstalling = false;
+  term = 0;
   /** Where configurations stand, ascending. */
   configurationIndexes: number[] = [];
   #entries: (EntryInspection | undefined)[] = [];
@@ -48,6 +49,7 @@ export class GroupLog {
     this.last = group.last;
     this.durable = group.durable;
     this.isInstalling = group.isInstalling;
+    this.term = group.term;
     return first;
   }
 

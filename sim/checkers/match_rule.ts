@@ -16,8 +16,11 @@ export class MatchRule implements Checker {
     if (group.role !== "leader") return;
     for (const { member, match } of group.matches()) {
       const other = logOf(member);
-      // A member that is installing a snapshot shows neither its old log nor the new one.
-      if (other === undefined || other.isInstalling || match <= other.base) continue;
+      // A member that is installing a snapshot shows neither its old log nor the new one; one that has entered a later term may
+      // have been given other entries, which this leader hears of last.
+      if (other === undefined || other.isInstalling || other.term > group.term || match <= other.base) {
+        continue;
+      }
       this.inputs += 1;
       const [here, there] = [log.entry(match), other.entry(match)];
       if (match <= other.durable && (here === undefined || here.term === there?.term)) continue;

@@ -42,6 +42,7 @@ function log(terms: readonly number[], durable = terms.length, base = 0): GroupL
     base,
     durable,
     isInstalling: false,
+    term: 3,
     configurationIndexes: [],
     entry: (index: number) =>
       index <= base || terms[index - 1] === undefined ? undefined : { term: terms[index - 1] },
@@ -91,6 +92,9 @@ Deno.test("the match rule catches a leader that takes another to hold what it do
   believes(2, 4);
   logs.set(2, { ...log([], 0), isInstalling: true } as unknown as GroupLog);
   believes(2, 4);
+  // In a later term it may have been given something else.
+  logs.set(2, { ...log([1, 1, 4]), term: 4 } as unknown as GroupLog);
+  believes(2, 3);
   assertEquals(checker.inputs, 5);
 });
 
