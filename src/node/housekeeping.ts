@@ -43,6 +43,7 @@ function reconcilerHost(runtime: Runtime, membership: Membership, state: Control
   return {
     memberId: runtime.memberId,
     absences: runtime.absences,
+    stalls: runtime.stalls,
     voterRules: runtime.settings,
     reach: (mark) => runtime.observer?.reach(mark),
     reachable: (member) => runtime.reachable.has(member),

@@ -11,6 +11,7 @@ import { encodeControlCommand } from "./control_commands.ts";
 import type { ControlState, Member } from "./control_state.ts";
 import { THIRD_FEATURE_LEVEL } from "./feature_level.ts";
 import type { Group } from "./group.ts";
+import type { Stalls } from "./stalls.ts";
 import type { MachineHost } from "./machine_host.ts";
 import type { StreamHost } from "./stream_host.ts";
 import type { Absences } from "./absences.ts";
@@ -26,6 +27,7 @@ const CAUGHT_UP_ENTRIES = 64;
 export interface ReconcilerHost {
   readonly memberId: MemberId;
   readonly absences: Absences;
+  readonly stalls: Stalls;
   readonly voterRules: Omit<VoterRules, "observes">;
   /** True where a session to the member is up. */
   reachable(member: MemberId): boolean;
@@ -153,7 +155,8 @@ function settleVoters(
   host: ReconcilerHost,
   now: number,
 ): void {
-  const { configuration } = status;
+  const { configuration, peers, term, commit } = status;
+  host.stalls.look(peers, term, commit, now);
   const standings = state.members().map((member) => standingOf(member, status, host, now));
   const rules = { ...host.voterRules, observes: state.featureLevel >= THIRD_FEATURE_LEVEL };
   const target = planVoters(host.memberId, configuration, standings, rules);
@@ -167,11 +170,16 @@ function settleVoters(
 function standingOf(member: Member, status: RaftStatus, host: ReconcilerHost, now: number): Standing {
   const { memberId, leaving } = member;
   const progress = status.peers.find((each) => each.member === memberId);
+  const absentMs = memberId === host.memberId
+    ? 0
+    : host.absences.awayMs(memberId, progress?.contactMs ?? 0, now);
+  // Who makes nothing durable for so long is no better than one that is away; before, it counts as there.
+  const stalledMs = host.stalls.stalledMs(memberId, now);
   return {
     member: memberId,
     hosts: hostsOf(member),
     stays: leaving === "no",
-    awayMs: memberId === host.memberId ? 0 : host.absences.awayMs(memberId, progress?.contactMs ?? 0, now),
+    awayMs: stalledMs >= host.voterRules.voterReplaceMs ? Math.max(absentMs, stalledMs) : absentMs,
     caughtUp: isCaughtUp(status, memberId, host),
   };
 }

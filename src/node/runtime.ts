@@ -37,6 +37,7 @@ import { SnapshotRepair, type SnapshotRepairHost } from "./snapshot_repair.ts";
 import { failureOf } from "./replies.ts";
 import { type RequestHost, Requests } from "./requests.ts";
 import { type NodeSettings, walOptions } from "./settings.ts";
+import { Stalls } from "./stalls.ts";
 import { Unsettled } from "./unsettled.ts";
 import type { MachineHost } from "./machine_host.ts";
 import type { StreamHost } from "./stream_host.ts";
@@ -107,6 +108,7 @@ export class Runtime
   readonly #levels = new Map<MemberId, number>();
   readonly departures = new Departures();
   readonly absences = new Absences();
+  readonly stalls = new Stalls();
   /** What an operator has to look at, by the name of the node that it is about. */
   readonly warnings = new Map<string, string>();
   /** Groups that this node leads, by name. */

@@ -1,8 +1,9 @@
 import { assertEquals } from "@std/assert";
-import type { MemberId } from "../../src/core/ids.ts";
+import type { Index, MemberId, Term } from "../../src/core/ids.ts";
 import { Absences } from "../../src/node/absences.ts";
 import { planVoters, type Standing } from "../../src/node/voter_plan.ts";
-import { simpleConfiguration } from "../../src/raft/mod.ts";
+import { Stalls } from "../../src/node/stalls.ts";
+import { type PeerStatus, simpleConfiguration } from "../../src/raft/mod.ts";
 
 /** Of a mesh that has members of a build without observers. */
 const RULES = { votersLimit: 5, voterReplaceMs: 1000, observes: false };
@@ -138,6 +139,28 @@ Deno.test("planVoters() prefers members on hosts where fewest vote", () => {
   // The dead voter's own host is free again.
   assertEquals(plan([1, 2, 3], [4, 5], "1 2 3! 4 5", rack, rules)?.voters, ids(1, 2, 5));
   assertEquals(plan([1], [4, 5, 6], "1 4 5 6", { ...rack, 6: "c" }, rules)?.voters, ids(1, 4, 5));
+});
+
+Deno.test("Stalls counts since when a member that lacks what is committed has got nothing more durable", () => {
+  const stalls = new Stalls();
+  const [hung, slow, fresh, snapshot] = ids(1, 2, 3, 4) as [MemberId, MemberId, MemberId, MemberId];
+  const look = (now: number, slowMatch: number, term = 5) => {
+    const peer = (member: MemberId, match: number, state: PeerStatus["state"] = "replicate"): PeerStatus => ({
+      ...{ member, state, next: 1 as Index, inflightMessages: 0, inflightBytes: 0, contactMs: now },
+      match: match as Index,
+    });
+    const peers = [peer(hung, 7), peer(slow, slowMatch), peer(fresh, 9), peer(snapshot, 0, "snapshot")];
+    stalls.look(peers, term as Term, 9 as Index, now);
+  };
+  look(1000, 3);
+  look(1500, 4);
+  const all = (now: number) => [hung, slow, fresh, snapshot].map((member) => stalls.stalledMs(member, now));
+  assertEquals(all(2000), [1000, 500, 0, 0]);
+  look(2000, 9);
+  assertEquals(all(2500), [1500, 0, 0, 0]);
+  // Another term's leader knows of nothing yet.
+  look(3000, 9, 6);
+  assertEquals(all(3000), [0, 0, 0, 0]);
 });
 
 Deno.test("Absences counts from the last session or answer, and begins anew after each", () => {

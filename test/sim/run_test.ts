@@ -73,6 +73,13 @@ Deno.test("a mesh of more members than vote keeps every promise, with members th
   assert(passed.pulls > 1000 && passed.replaced > 0 && passed.snapshots > 0, JSON.stringify(passed));
 });
 
+Deno.test("a voter whose disk hangs for long loses its vote, although its process is there", () => {
+  const result = runOne("nodes=7,operations=200,faults=hung-disk.hung-4");
+  assertEquals([result.outcome, result.message], ["ok", ""]);
+  // Nothing else strikes: nobody is away.
+  assert(result.marks["a voter that is away for long is replaced"]! > 0);
+});
+
 Deno.test("without faults nothing strikes that the nemesis would have injected", () => {
   const result = runOne("faults=none,operations=60.3");
   assertEquals(result.outcome, "ok");
