@@ -28,6 +28,8 @@ export class Promises implements Checker {
     for (const { envelope, message } of frames) {
       // A pre-vote speaks of a term that may never be.
       if (message.kind === "pre-vote" || message.kind === "pre-vote-reply") continue;
+      // It repeats the term of the chunk that it answers, and says no more than which bytes have come.
+      if (message.kind === "snapshot-chunk-reply") continue;
       this.inputs += 1;
       const { group, generation, from, to } = envelope;
       const told = this.#of(`${group}/${generation}/${from}`);
