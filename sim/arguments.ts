@@ -7,7 +7,7 @@ export interface Arguments {
   readonly flags: ReadonlyMap<string, string>;
 }
 
-/** Flags named in `switches` stand alone, those in `values` take what follows. */
+/** Flags named in `switches` stand alone, those in `values` take what follows. Throws `UsageError`, also where one is given twice. */
 export function parseArguments(
   args: readonly string[],
   switches: readonly string[],
@@ -22,6 +22,7 @@ export function parseArguments(
       continue;
     }
     const name = arg.slice(2);
+    if (flags.has(name)) throw new UsageError(`${arg} is given twice`);
     if (switches.includes(name)) flags.set(name, "true");
     else if (values.includes(name) && args[i + 1] !== undefined) flags.set(name, args[++i]!);
     else throw new UsageError(`Unknown or incomplete flag ${arg}`);

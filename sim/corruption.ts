@@ -32,6 +32,11 @@ export class Corruption {
     return true;
   }
 
+  /** True where flipped bits have come to that end. */
+  hasReached(end: ConnectionEnd): boolean {
+    return this.#reached.has(end);
+  }
+
   /** True where a host goes on with a session that flipped bits have reached, although it has had a turn since. */
   isTolerated(host: Host): boolean {
     for (const [end, turns] of this.#reached) {

@@ -302,7 +302,9 @@ export class SimNetwork implements Target {
     if (to.state === "closing") return;
     this.counts.framesDelivered += 1;
     this.#world.watcher?.frame(this.#world, from.host, to.host, frame.sentUs, bytes, "arrived");
-    const isWhole = !this.corruption.strikes(this.#wire(from, to), from, to, bytes);
+    // Behind a damaged frame a receiver that is right takes no other of its connection.
+    const isWhole = !this.corruption.strikes(this.#wire(from, to), from, to, bytes) &&
+      !this.corruption.hasReached(to);
     to.host.deliverFrame(to.incarnation, { kind: "frame", connection: to.id, bytes }, isWhole);
   }
 

@@ -22,10 +22,19 @@ export class LogKept implements Checker {
   restarted = 0;
   readonly #seen = new Map<string, Seen>();
 
-  /** Before `log` takes over what is new: a restarted member against what was durable. */
-  checkRestart(incarnation: number, group: GroupInspection, log: GroupLog): void {
-    const before = this.#seen.get(keyOf(group));
-    if (before === undefined || before.incarnation === incarnation) return;
+  /** Before `log`, what was seen last of it, takes over what is new. */
+  check(incarnation: number, group: GroupInspection, log: GroupLog): void {
+    const { base, last, durable } = group;
+    const key = keyOf(group);
+    const before = this.#seen.get(key);
+    this.#seen.set(key, { incarnation, base, last, durable });
+    if (before === undefined) return;
+    if (before.incarnation !== incarnation) this.#checkRestart(before, group, log);
+    else if (last < before.last) this.#checkCut(before, group, log);
+  }
+
+  /** A restarted member against what was durable. */
+  #checkRestart(before: Seen, group: GroupInspection, log: GroupLog): void {
     for (let index = Math.max(before.base, group.base) + 1; index <= before.durable; index++) {
       const known = log.entry(index);
       if (known === undefined) continue;
@@ -42,22 +51,18 @@ export class LogKept implements Checker {
     }
   }
 
-  /** After it did; `first` is the first index that is new. */
-  check(incarnation: number, group: GroupInspection, first: number): void {
-    const { base, last, durable, commit } = group;
-    const key = keyOf(group);
-    const before = this.#seen.get(key);
-    this.#seen.set(key, { incarnation, base, last, durable });
-    if (before === undefined || before.incarnation !== incarnation || last >= before.last) return;
-    // A snapshot takes the place of a whole log; one that is being installed shows by a log that ends at the commit.
-    if (commit >= last) return;
+  /**
+   * A log that became shorter ends with another entry than stood there. So does one that a snapshot takes the place of: where
+   * the log holds the snapshot's last entry it goes on from there (figure 13, step 6).
+   */
+  #checkCut(before: Seen, group: GroupInspection, log: GroupLog): void {
+    const { last, lastTerm } = group;
     this.inputs += 1;
-    if (first > last) {
-      throw new SafetyViolation(
-        this.name,
-        `member ${group.memberId} of ${group.name} cut its log from ${before.last} to ${last} and got nothing instead`,
-      );
-    }
+    if (log.entry(last)?.term !== lastTerm) return;
+    throw new SafetyViolation(
+      this.name,
+      `member ${group.memberId} of ${group.name} cut its log from ${before.last} to ${last} and got nothing instead`,
+    );
   }
 }
 

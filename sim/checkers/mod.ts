@@ -255,9 +255,8 @@ export class Checkers {
 
   /** Takes over what is new in the member's log and returns the first index that is. */
   #lookAtLog({ name, incarnation }: Host, group: GroupInspection, log: GroupLog): number {
-    this.kept.checkRestart(incarnation, group, log);
+    this.kept.check(incarnation, group, log);
     const first = log.update(group);
-    this.kept.check(incarnation, group, first);
     this.termOrigin.check(group);
     this.voteRule.check(incarnation, group, log);
     this.configurations.check(name, incarnation, group, log);

@@ -45,8 +45,8 @@ export const CONSENSUS: readonly Mutant[] = [
     says: "entries of earlier terms are committed by counting (Raft paper, figure 8)",
     edits: [{
       file: "src/raft/leader.ts",
-      from: "if (reached <= before || core.log.termAt(reached) !== core.term) return;",
-      to: "if (reached <= before) return;",
+      from: "if (core.log.termAt(reached) !== core.term) {\n    core.passed.add(",
+      to: "if (core.log.termAt(reached) === null) {\n    core.passed.add(",
     }],
   },
   {
@@ -108,9 +108,9 @@ export const CONSENSUS: readonly Mutant[] = [
     says: "a leader answers reads without asking whether it still leads",
     edits: [{
       file: "src/raft/reads.ts",
-      from:
-        "if (!admitRead(core, core.leadership, { context, from: core.self })) core.failedReads.push(context);",
-      to: "core.reads.push({ context, index: core.commit });",
+      from: "} else if (!admitRead(core, core.leadership, { context, from: core.self })) {\n" +
+        "      core.failedReads.push(context);",
+      to: "} else {\n      core.reads.push({ context, index: core.commit });",
     }],
   },
   {
@@ -118,8 +118,8 @@ export const CONSENSUS: readonly Mutant[] = [
     says: "a new leader answers reads before an entry of its own term is committed",
     edits: [{
       file: "src/raft/reads.ts",
-      from: "if (leadership.waitingReads.length === 0 || !core.committedInTerm) return false;",
-      to: "if (leadership.waitingReads.length === 0) return false;",
+      from: "if (!core.committedInTerm) {",
+      to: "if (core.log.lastIndex === 0) {",
     }],
   },
   {

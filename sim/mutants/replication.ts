@@ -142,8 +142,17 @@ export const REPLICATION: readonly Mutant[] = [
         "function acknowledge(core: Core, to: MemberId, index: Index): void {",
     }, {
       file: "src/raft/follower.ts",
-      from: 'assert(snapshot.index > core.commit, "a snapshot takes the commit forward");\n',
+      from: '  assert(snapshot.index > core.commit, "a snapshot takes the commit forward");\n',
       to: "",
+    }, {
+      file: "src/raft/follower.ts",
+      from: "  core.commitTo(snapshot.index);\n  core.applied = snapshot.index;",
+      to: "  core.commit = core.applied = snapshot.index;",
+    }, {
+      file: "src/raft/persistence.ts",
+      from:
+        'assert(committed < index, "a snapshot takes the commit forward");\n    this.#takeBack(committed);',
+      to: "this.#takeBack(Math.min(committed, index) as Index);",
     }],
   },
   {

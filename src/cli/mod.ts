@@ -32,6 +32,8 @@ export async function main(args: readonly string[]): Promise<number> {
     await run(parsed.args, interrupted.signal);
     return EXIT.done;
   } catch (error) {
+    // Who reads has enough, as with `| head`: nothing to say, and nobody to say it to.
+    if (error instanceof Deno.errors.BrokenPipe) return EXIT.failed;
     const failure = operational(error);
     if (failure === null) throw error;
     console.error(describeError(failure, parsed.args.json));
@@ -117,7 +119,6 @@ const FILE_ERRORS = [
   [Deno.errors.AlreadyExists, "INVALID_ARGUMENT"],
   [Deno.errors.PermissionDenied, "PERMISSION_DENIED"],
   [Deno.errors.NotCapable, "PERMISSION_DENIED"],
-  [Deno.errors.BrokenPipe, "UNREACHABLE"],
 ] as const;
 
 function width(): number {

@@ -1,7 +1,7 @@
 /**
- * A leader's appends, and answers to whoever pulls, on their way out: their entries' bytes are at hand, or are read from the disk first. What the core
- * repeats before the read has ended waits for the same read. Otherwise each repetition would be one more read in front of
- * what comes next, and a disk that is slower than the heartbeat would never catch up with them.
+ * A leader's appends, and answers to whoever pulls, on their way out: their entries' bytes are at hand, or are read from
+ * the disk first. What the core repeats before the read has ended waits for the same read. Otherwise each repetition would
+ * be one more read in front of what comes next, and a disk that is slower than the heartbeat would never catch up.
  */
 import { assert } from "../core/assert.ts";
 import type { GroupId, Index, MemberId, Term } from "../core/ids.ts";

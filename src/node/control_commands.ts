@@ -220,7 +220,10 @@ export function decodeControlCommand(bytes: Uint8Array): ControlCommand {
   return command;
 }
 
-/** Whom these entries of the control log would make a member, remove or move; who asks to be admitted gets the entry's index as its id. */
+/**
+ * Whom these entries of the control log would make a member, remove or move; who asks to be admitted gets the entry's
+ * index as its id.
+ */
 export function changesIn(
   entries: readonly { readonly index: number; readonly kind: EntryKind; readonly bytes: Uint8Array }[],
 ): LoggedChanges {
@@ -338,7 +341,10 @@ function decodeBody(kind: number, origin: Origin, reader: ByteReader): ControlCo
   }
 }
 
-/** What commands of later builds end with; one that says no more than an earlier build is written as that build writes it. */
+/**
+ * What commands of later builds end with; one that says no more than an earlier build is written as that build writes
+ * it.
+ */
 function laterField(reader: ByteReader, read: (from: ByteReader) => number, without: number): number {
   if (reader.remaining === 0) return without;
   const value = read(reader);

@@ -353,6 +353,7 @@ export class Group {
       base: this.#installing === null ? raft.baseIndex : this.machine.applied,
       isInstalling: this.#installing !== null,
       last: raft.lastIndex,
+      lastTerm: raft.lastTerm,
       durable: raft.durableIndex,
       commit: raft.commit,
       applied: this.machine.applied,

@@ -28,6 +28,8 @@ export interface GroupInspection {
   /** A received snapshot is being made durable: the log is neither the old nor the new one. */
   readonly isInstalling: boolean;
   readonly last: Index;
+  /** Of the entry at `last`, or of the snapshot that a log without entries begins with. */
+  readonly lastTerm: Term;
   readonly durable: Index;
   readonly commit: Index;
   readonly applied: Index;

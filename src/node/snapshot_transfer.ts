@@ -1,7 +1,8 @@
 /**
- * How a snapshot's bytes get from a leader to a member, or from any member to an observer: in chunks that each fit one frame of a link, a window of them under
- * way. A transfer that broke off continues where the receiver stands, also under another leader that has the same
- * snapshot; what the receiver holds is forgotten only with its process, or for another snapshot.
+ * How a snapshot's bytes get from a leader to a member, or from any member to an observer: in chunks that each fit one
+ * frame of a link, a window of them under way. A transfer that broke off continues where the receiver stands, also under
+ * another leader that has the same snapshot; what the receiver holds is forgotten only with its process, or for another
+ * snapshot.
  *
  *   leader      empty chunk: where do you stand? ──>
  *               <── next offset                                  receiver

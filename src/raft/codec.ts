@@ -10,8 +10,9 @@
  *          34  u64  from           42  u64  to
  *          50  u64  term           58  the rest, by kind
  *
- * The entries of an append or a pull's answer are a table of (term u64, kind u8, length u32), then their payloads without gaps. Indexes are not
- * repeated: they follow from `previousIndex`. The configuration of a Configuration entry is its payload, decoded.
+ * The entries of an append or a pull's answer are a table of (term u64, kind u8, length u32), then their payloads without
+ * gaps. Indexes are not repeated: they follow from `previousIndex`. The configuration of a Configuration entry is its
+ * payload, decoded.
  */
 import { ByteReader, type ByteWriter } from "../core/bytes.ts";
 import { DecodeError } from "../core/errors.ts";

@@ -73,21 +73,25 @@ export function advanceCommit(core: Core, leadership: Leadership): void {
   const before = core.commit;
   const reached = quorumValue(core.configuration, leadership.matchOf) as Index;
   assert(reached <= core.log.lastIndex, "nobody has more than the leader");
-  if (reached > before && core.log.termAt(reached) !== core.term) {
+  if (reached <= before) return;
+  if (core.log.termAt(reached) !== core.term) {
     core.passed.add("raft: entries of an earlier term wait for one of this term");
+    return;
   }
-  if (reached <= before || core.log.termAt(reached) !== core.term) return;
   core.commitTo(reached);
   for (let index = before + 1; index <= reached; index++) {
     leadership.uncommittedBytes -= core.log.lengthAt(index as Index);
   }
   assert(leadership.uncommittedBytes >= 0, "uncommitted bytes are counted in and out");
   if (core.log.configurationIndex > reached) return;
-  if (isJoint(core.configuration)) core.passed.add("raft: a joint configuration is left");
-  // Committed by majorities of both: from now on only the new voters count. Also where an earlier leader began it.
-  if (isJoint(core.configuration)) appendConfiguration(core, leadership, leaveJoint(core.configuration));
-  // A removed leader manages the group until its removal is committed (paper, end of section 6).
-  else if (!isVoter(core.configuration, core.self)) resignRemoved(core, leadership);
+  if (isJoint(core.configuration)) {
+    core.passed.add("raft: a joint configuration is left");
+    // Committed by majorities of both: from now on only the new voters count. Also where an earlier leader began it.
+    appendConfiguration(core, leadership, leaveJoint(core.configuration));
+  } else if (!isVoter(core.configuration, core.self)) {
+    // A removed leader manages the group until its removal is committed (paper, end of section 6).
+    resignRemoved(core, leadership);
+  }
 }
 
 /** Tells everyone of the commit, and the furthest voter to take over at once. */
@@ -209,9 +213,12 @@ export function stepAppendReply(
 function repair(core: Core, from: MemberId, message: RaftMessage & { kind: "append-reply" }): void {
   const progress = core.leadership!.progress.get(from)!;
   assert(!message.success, "only a refusal asks for repair");
-  if (message.index <= progress.match) core.passed.add("raft: a late refusal is ignored");
   // What matched once is never refused: such a refusal is late. So is one to an older probe.
-  if (message.index <= progress.match || progress.state === "snapshot") return;
+  if (message.index <= progress.match) {
+    core.passed.add("raft: a late refusal is ignored");
+    return;
+  }
+  if (progress.state === "snapshot") return;
   if (progress.state === "probe" && message.index !== progress.next - 1) return;
   const hint = core.log.lastIndexOfTermAtMost(message.hintIndex, message.hintTerm);
   const next = Math.max(progress.match + 1, Math.min(message.index, hint + 1));

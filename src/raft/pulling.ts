@@ -16,8 +16,8 @@ import { type Index, type MemberId, NO_MEMBER, type Term } from "../core/ids.ts"
 import type { Core } from "./core.ts";
 import { becomeFollower, installSnapshot, takeEntries } from "./follower.ts";
 import { wake } from "./quiescence.ts";
-import { APPEND_ENTRIES_LIMIT } from "./replication.ts";
-import type { EntryMeta, RaftMessage } from "./types.ts";
+import { cutEntries, NO_ENTRIES } from "./replication.ts";
+import type { RaftMessage } from "./types.ts";
 
 /** The distance of who hears of no leader. */
 export const NOT_FED = 255;
@@ -25,8 +25,6 @@ export const NOT_FED = 255;
 const DISTANCE_LIMIT = 8;
 /** How long the answer of a fed member feeds, in election timeouts. */
 const FED_ELECTIONS = 2;
-
-const NO_ENTRIES: readonly EntryMeta[] = [];
 
 export function pull(core: Core, from: MemberId): void {
   core.send(from, { kind: "pull", term: core.term, next: core.commit + 1 as Index });
@@ -61,27 +59,13 @@ function answer(core: Core, to: MemberId, next: Index): void {
   const isAhead = next > commit + 1;
   const previousIndex = isAhead ? 0 as Index : next - 1 as Index;
   const previousTerm = isAhead ? 0 as Term : log.termAt(previousIndex)!;
-  const entries = isAhead ? NO_ENTRIES : committedFrom(core, next);
+  const entries = isAhead ? NO_ENTRIES : cutEntries(core, next, commit).entries;
   const distance = distanceOf(core);
   core.send(to, { kind: "pulled", term, leader, distance, previousIndex, previousTerm, commit, entries });
 }
 
-/** As many as one append may carry; one that is larger than the limit goes alone. */
-function committedFrom(core: Core, first: Index): readonly EntryMeta[] {
-  const { log, commit, options } = core;
-  let last = first - 1;
-  let bytes = 0;
-  while (last < commit && last - first + 1 < APPEND_ENTRIES_LIMIT) {
-    const length = log.lengthAt(last + 1 as Index);
-    if (last >= first && bytes + length > options.appendBytesLimit) break;
-    bytes += length;
-    last++;
-  }
-  return last < first ? NO_ENTRIES : log.slice(first, last as Index);
-}
-
 /** How many members lie between this one and the leader. */
-export function distanceOf(core: Core): number {
+function distanceOf(core: Core): number {
   const { now, leader, options: { electionTimeoutMs } } = core;
   if (core.role === "leader") return 0;
   const hears = core.quiesced || now - core.leaderContactMs < electionTimeoutMs;

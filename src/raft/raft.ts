@@ -50,7 +50,7 @@ import {
 import type { RaftMark } from "./marks.ts";
 import { checkOptions } from "./options.ts";
 import { Persistence } from "./persistence.ts";
-import { answerPullers, distanceOf, pull, stepPull, stepPulled, stepPulledSnapshot } from "./pulling.ts";
+import { answerPullers, pull, stepPull, stepPulled, stepPulledSnapshot } from "./pulling.ts";
 import { stepQuiesce, wake, wakes } from "./quiescence.ts";
 import { patienceMs } from "./priority.ts";
 import { askRead, expireForwardedReads, readDeadline, stepReadIndex, stepReadIndexReply } from "./reads.ts";
@@ -188,11 +188,6 @@ export class Raft {
     pull(this.#core, from);
   }
 
-  /** How many members lie between this one and the leader; NOT_FED where it hears of none. */
-  get distance(): number {
-    return distanceOf(this.#core);
-  }
-
   /**
    * Ends the silence of an idle group; does nothing where there is none. To be called before a proposal, and where nothing was
    * heard of the leader's node for an election timeout.
@@ -299,6 +294,10 @@ export class Raft {
   }
   get lastIndex(): Index {
     return this.#core.log.lastIndex;
+  }
+  /** Of the last entry, or of the snapshot that a log without entries begins with. */
+  get lastTerm(): Term {
+    return this.#core.log.lastTerm;
   }
   get baseIndex(): Index {
     return this.#core.log.baseIndex;

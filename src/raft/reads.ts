@@ -20,9 +20,12 @@ const BASES = 0x8000_0000;
 export function askRead(core: Core, context: number): void {
   assert(Number.isSafeInteger(context), "a read's context is a safe integer");
   if (core.leadership !== null) {
-    if (holdsLease(core, core.leadership)) core.passed.add("raft: a lease answers a read");
-    if (holdsLease(core, core.leadership)) core.reads.push({ context, index: core.commit });
-    else if (!admitRead(core, core.leadership, { context, from: core.self })) core.failedReads.push(context);
+    if (holdsLease(core, core.leadership)) {
+      core.passed.add("raft: a lease answers a read");
+      core.reads.push({ context, index: core.commit });
+    } else if (!admitRead(core, core.leadership, { context, from: core.self })) {
+      core.failedReads.push(context);
+    }
     return;
   }
   assert(core.leader !== core.self, "only a leader leads itself");
@@ -68,10 +71,11 @@ export function stepReadIndexReply(
  * leader's own term is committed its commit index may be behind, so that reads wait (paper, section 8).
  */
 export function startReadRound(core: Core, leadership: Leadership): boolean {
-  if (leadership.waitingReads.length > 0 && !core.committedInTerm) {
+  if (leadership.waitingReads.length === 0) return false;
+  if (!core.committedInTerm) {
     core.passed.add("raft: reads wait for an entry of the leader's own term");
+    return false;
   }
-  if (leadership.waitingReads.length === 0 || !core.committedInTerm) return false;
   const reads = leadership.waitingReads;
   leadership.waitingReads = [];
   leadership.readRound++;

@@ -18,38 +18,43 @@ export const SNAPSHOT_STALL_ELECTIONS = 4;
 /** How long after it was sent its installation may take, in election timeouts. */
 export const SNAPSHOT_INSTALL_ELECTIONS = 10;
 
-const NO_ENTRIES: readonly EntryMeta[] = [];
+export const NO_ENTRIES: readonly EntryMeta[] = [];
+
+/** What one append carries. */
+interface Cut {
+  readonly first: Index;
+  readonly entries: readonly EntryMeta[];
+  readonly bytes: number;
+}
 
 /** The entries cut last: in the steady state all peers get the same ones. */
-interface Cut {
-  first: Index;
-  entries: readonly EntryMeta[];
-  bytes: number;
+interface Cuts {
+  last: Cut;
 }
 
 /** Sends to every peer what it may get now. */
 export function sendAppends(core: Core, leadership: Leadership): void {
   assert(core.role === "leader", "only a leader appends");
-  const cut: Cut = { first: 0 as Index, entries: NO_ENTRIES, bytes: 0 };
+  const cuts: Cuts = { last: { first: 0 as Index, entries: NO_ENTRIES, bytes: 0 } };
   for (const [member, progress] of leadership.progress) {
-    if (progress.state === "probe") sendProbe(core, member, progress, cut);
-    if (progress.state === "replicate") sendWindow(core, leadership, member, progress, cut);
+    if (progress.state === "probe") sendProbe(core, member, progress, cuts);
+    if (progress.state === "replicate") sendWindow(core, leadership, member, progress, cuts);
     assert(progress.next <= core.log.lastIndex + 1, "nothing is sent that is not there");
   }
 }
 
-function sendProbe(core: Core, to: MemberId, progress: Progress, cut: Cut): void {
+function sendProbe(core: Core, to: MemberId, progress: Progress, cuts: Cuts): void {
   if (progress.probeSent || progress.match >= core.log.lastIndex) return;
   const previousTerm = core.log.termAt(progress.next - 1 as Index);
   if (previousTerm === null) {
     sendSnapshot(core, to, progress);
     return;
   }
-  sendAppend(core, to, progress, previousTerm, cutAt(core, progress.next, cut).entries);
+  sendAppend(core, to, progress, previousTerm, cutAt(core, progress.next, cuts).entries);
   progress.probeSent = true;
 }
 
-function sendWindow(core: Core, leadership: Leadership, to: MemberId, progress: Progress, cut: Cut): void {
+function sendWindow(core: Core, leadership: Leadership, to: MemberId, progress: Progress, cuts: Cuts): void {
   const { inflightMessagesLimit, inflightBytesLimit } = core.options;
   let sent = false;
   while (
@@ -60,7 +65,7 @@ function sendWindow(core: Core, leadership: Leadership, to: MemberId, progress: 
       sendSnapshot(core, to, progress);
       return;
     }
-    const { entries, bytes } = cutAt(core, progress.next, cut);
+    const { entries, bytes } = cutAt(core, progress.next, cuts);
     assert(entries.length > 0, "the window moves");
     sendAppend(core, to, progress, previousTerm, entries);
     progress.sent(entries[entries.length - 1]!.index, bytes);
@@ -122,21 +127,23 @@ function sendSnapshot(core: Core, to: MemberId, progress: Progress): void {
   core.send(to, { kind: "snapshot", term: core.term, snapshot: { index, term, configuration } });
 }
 
-/** The entries from `first` on that one append may carry; one that is larger than the limit goes alone. */
-function cutAt(core: Core, first: Index, cut: Cut): Cut {
-  if (cut.first === first) return cut;
+function cutAt(core: Core, first: Index, cuts: Cuts): Cut {
+  if (cuts.last.first !== first) cuts.last = cutEntries(core, first, core.log.lastIndex);
+  return cuts.last;
+}
+
+/** The entries from `first` up to `end` that one append may carry; one that is larger than the limit goes alone. */
+export function cutEntries(core: Core, first: Index, end: Index): Cut {
   const { log, options } = core;
   let last = first - 1;
   let bytes = 0;
-  while (last < log.lastIndex && last - first + 1 < APPEND_ENTRIES_LIMIT) {
+  while (last < end && last - first + 1 < APPEND_ENTRIES_LIMIT) {
     const length = log.lengthAt(last + 1 as Index);
     if (last >= first && bytes + length > options.appendBytesLimit) break;
     bytes += length;
     last++;
   }
-  cut.first = first;
-  cut.entries = last < first ? NO_ENTRIES : log.slice(first, last as Index);
-  cut.bytes = bytes;
-  assert(cut.entries.length <= APPEND_ENTRIES_LIMIT, "an append is bounded");
-  return cut;
+  const entries = last < first ? NO_ENTRIES : log.slice(first, last as Index);
+  assert(entries.length <= APPEND_ENTRIES_LIMIT, "an append is bounded");
+  return { first, entries, bytes };
 }

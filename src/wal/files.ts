@@ -31,6 +31,10 @@ export function diskError(code: DiskErrorCode, message: string): SennitError {
   return new SennitError(codes[code], `Disk refused: ${message}`, { outcome: "UNKNOWN" });
 }
 
+export function tooLarge(path: string, limitBytes: number): SennitError {
+  return new SennitError("TOO_LARGE", `Cannot read "${path}" as it is over ${limitBytes} bytes`);
+}
+
 /** The folder of a path, "" for the data folder itself. */
 export function folderOf(path: string): string {
   const slash = path.lastIndexOf("/");
@@ -62,7 +66,7 @@ export function* readWholeFile(
     parts.push(event.bytes);
     length += event.bytes.length;
     if (length > limitBytes) {
-      throw new SennitError("TOO_LARGE", `Cannot read "${path}" as it is over ${limitBytes} bytes`);
+      throw tooLarge(path, limitBytes);
     }
     if (event.bytes.length < wanted) return joinParts(parts, length);
   }

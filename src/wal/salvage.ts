@@ -4,7 +4,7 @@
  */
 import { SennitError } from "../core/errors.ts";
 import type { Disk, DiskEvent } from "../io/mod.ts";
-import { diskError, type DiskFlow, readWholeFile } from "./files.ts";
+import { diskError, type DiskFlow, readWholeFile, tooLarge } from "./files.ts";
 
 /** Read at once where some of a file cannot be read; what fails is read again in the smallest unit that a disk may lose. */
 const PIECE_BYTES = 64 * 1024;
@@ -18,13 +18,14 @@ export interface Salvaged {
   readonly unreadableEnd: number;
 }
 
-/** Of no bytes where there is no such file. Throws DISK_FAILED where too much of it cannot be read. */
+/** Of no bytes where there is no such file. Throws TOO_LARGE above the limit, DISK_FAILED where too much of it cannot be read. */
 export function* salvageFile(
   disk: Disk,
   path: string,
   limitBytes: number,
   sizeBytes: number,
 ): DiskFlow<Salvaged> {
+  if (sizeBytes > limitBytes) throw tooLarge(path, limitBytes);
   try {
     const bytes = yield* readWholeFile(disk, path, limitBytes, sizeBytes);
     return { bytes: bytes ?? new Uint8Array(0), unreadableEnd: 0 };

@@ -124,3 +124,18 @@ Deno.test("SinkFile refuses an offset that it has passed", async () => {
     assertEquals((await contents(path)).length, 3);
   });
 });
+
+Deno.test("sink ends quietly where who reads it has enough", async () => {
+  await withFolder(async (path) => {
+    const messages = Array.from({ length: 20_000 }, (_, i) => text(`message ${i}`));
+    await write(path, [{ firstOffset: 0, messages }]);
+    const main = new URL("../../main.ts", import.meta.url).pathname;
+    const line = `"$0" run -A "$1" sink "$2" | head -n 1`;
+    const { stdout, stderr } = await new Deno.Command("bash", {
+      args: ["-c", line, Deno.execPath(), main, path],
+      env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    }).output();
+    assertEquals(new TextDecoder().decode(stdout).split("\n").length, 2);
+    assertEquals(new TextDecoder().decode(stderr), "");
+  });
+});

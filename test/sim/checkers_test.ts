@@ -40,6 +40,7 @@ interface Shape {
   readonly term?: number;
   readonly vote?: number;
   readonly base?: number;
+  readonly baseTerm?: number;
   /** Terms of the entries after base; an entry's content is its term unless `crcs` says otherwise. */
   readonly terms?: readonly number[];
   readonly crcs?: readonly number[];
@@ -67,6 +68,7 @@ function group(shape: Shape): GroupInspection {
     base,
     isInstalling: false,
     last,
+    lastTerm: terms.at(-1) ?? shape.baseTerm ?? 0,
     durable: shape.durable ?? last,
     commit,
     applied: shape.applied ?? commit,
@@ -463,12 +465,16 @@ Deno.test("what a log keeps: an entry gives way only to another one in its place
     const checker = new LogKept();
     const log = new GroupLog();
     for (const each of [{ terms: [1, 1, 1], commit: 1 }, shape]) {
-      checker.check(1, group(each), log.update(group(each)));
+      checker.check(1, group(each), log);
+      log.update(group(each));
     }
     assertEquals(checker.inputs, 1);
   };
   change({ terms: [1, 2], commit: 1 })();
   violates("log-kept", change({ terms: [1, 1], commit: 1 }));
+  // A snapshot takes the place of a log that does not match it, of another one only what it holds.
+  change({ base: 2, baseTerm: 2 })();
+  violates("log-kept", change({ base: 2, baseTerm: 1 }));
 });
 
 Deno.test("what a log keeps: a restarted member has what was durable", () => {
@@ -476,8 +482,8 @@ Deno.test("what a log keeps: a restarted member has what was durable", () => {
     const checker = new LogKept();
     const before = { terms: [1, 1, 2], durable: 2 };
     const log = logOf(before);
-    checker.check(1, group(before), 1);
-    checker.checkRestart(2, group(shape), log);
+    checker.check(1, group(before), log);
+    checker.check(2, group(shape), log);
     return checker.restarted;
   };
   assertEquals(restart({ terms: [1, 1] })(), 2);

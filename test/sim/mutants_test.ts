@@ -59,7 +59,8 @@ Deno.test("the arguments of the kill matrix name bugs that exist, in either way"
     "match-on-send",
   ]);
   assertEquals(chosen().length, MUTANTS.length);
-  for (const wrong of [["--bad"], ["nobody"], ["--runs"], ["--runs", "0"], ["--ci", "fig8-commit"]]) {
+  const twice = ["--only", "fig8-commit", "--only", "match-on-send"];
+  for (const wrong of [["--bad"], ["nobody"], ["--runs"], ["--runs", "0"], ["--ci", "fig8-commit"], twice]) {
     assertThrows(() => parseOptions(wrong), UsageError);
   }
 });

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { crc32c } from "../../src/core/crc32c.ts";
 import { SennitError } from "../../src/core/errors.ts";
 import { readWholeFile, replaceFile, Snapshots } from "../../src/wal/mod.ts";
+import { salvageFile } from "../../src/wal/salvage.ts";
 import { decodeSnapshot, encodeSnapshot } from "../../src/wal/snapshots.ts";
 import { at, content, group, inTerm, LogDriver } from "./log_driver.ts";
 import { KEEP_ALL, LOSE_ALL, MemoryDisk } from "./memory_disk.ts";
@@ -130,4 +131,13 @@ Deno.test("readWholeFile tells a missing file, an empty one and one over its lim
   assertEquals(error.code, "TOO_LARGE");
   disk.plant("identity", content(1, 3_000_000));
   assertEquals(driver.run(readWholeFile(disk, "identity", 3_000_000)), content(1, 3_000_000));
+});
+
+Deno.test("salvageFile refuses a file that is over its limit before it makes room for it", () => {
+  const disk = new MemoryDisk();
+  const driver = new LogDriver(disk);
+  driver.run(replaceFile(disk, "large", content(1, 2000)));
+  assertEquals(driver.run(salvageFile(disk, "large", 2000, 2000)).bytes, content(1, 2000));
+  const error = assertThrows(() => driver.run(salvageFile(disk, "large", 1999, 2 ** 40)), SennitError);
+  assertEquals((error as SennitError).code, "TOO_LARGE");
 });
