@@ -133,8 +133,10 @@ export const REPLICATION: readonly Mutant[] = [
       to: "if (index <= this.raft.baseIndex) this.raft.step(from, message, now);",
     }, {
       file: "src/raft/follower.ts",
-      from: "if (snapshot.index > core.commit) {",
-      to: "if (snapshot.index > log0(core)) {",
+      from:
+        "if (snapshot.index > core.commit) {\n    if (core.log.matches(snapshot.index, snapshot.term)) core",
+      to: "if (snapshot.index > log0(core)) {\n    " +
+        "if (snapshot.index > core.commit && core.log.matches(snapshot.index, snapshot.term)) core",
     }, {
       file: "src/raft/follower.ts",
       from: "function acknowledge(core: Core, to: MemberId, index: Index): void {",
