@@ -95,6 +95,15 @@ function missingOfStream(seen: readonly Seen[], workload: Workload, name: string
   return [...missing, ...batches];
 }
 
+/** Members that no session leads to from another one. */
+export function missingSessions(hosts: readonly Host[]): string[] {
+  const seen = hosts.flatMap((host) => host.node?.inspect() ?? []);
+  return seen.flatMap((from) => {
+    const missed = seen.filter((to) => to !== from && !from.reachable.has(to.memberId));
+    return missed.map((to) => `${from.name} has no session with ${to.name}`);
+  });
+}
+
 /** Machines with the disk of a member that is none any more: each must have been told so. */
 export function notRefused(hosts: readonly Host[]): string[] {
   return hosts.flatMap((host) => {

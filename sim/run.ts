@@ -6,7 +6,15 @@
 import { AssertionFailure } from "../src/core/assert.ts";
 import { Node } from "../src/node/mod.ts";
 import { Checkers, SafetyViolation } from "./checkers/mod.ts";
-import { canDecide, drawCore, leaderless, leadsAlone, missingOf, notRefused } from "./convergence.ts";
+import {
+  canDecide,
+  drawCore,
+  leaderless,
+  leadsAlone,
+  missingOf,
+  missingSessions,
+  notRefused,
+} from "./convergence.ts";
 import { Nemesis } from "./faults/nemesis.ts";
 import { ask, formMesh, LivenessFailure } from "./formation.ts";
 import type { Host } from "./host.ts";
@@ -72,6 +80,8 @@ export interface RunSettings {
 
 /** How long the mesh is at rest, in election timeouts: several of everybody's. */
 const REST_ELECTIONS = 6;
+/** Until all have heard of who leads, once everybody has a session with everybody. */
+const SETTLING_ELECTIONS = 3;
 /** Runs that lose a node then. */
 const LOSS_RUNS_PER_MILLION = 250_000;
 
@@ -323,8 +333,12 @@ class Run {
   *#rest(): Steps<void> {
     if (!this.#world.prf.site("rest").chance(250_000)) return;
     const { stability } = this.#checkers;
+    const { electionTimeoutMs } = this.#regime.settings.raft;
+    yield* this.#await("members do not find each other", () => missingSessions(this.#members()));
+    // Whom nobody could reach may be about to stand for election.
+    yield* this.#world.advance(this.#world.nowUs + 1000 * SETTLING_ELECTIONS * electionTimeoutMs);
     stability.isAtRest = true;
-    const forMs = REST_ELECTIONS * this.#regime.settings.raft.electionTimeoutMs;
+    const forMs = REST_ELECTIONS * electionTimeoutMs;
     yield* this.#world.advance(this.#world.nowUs + 1000 * forMs);
     stability.isAtRest = false;
   }

@@ -5,6 +5,7 @@
 export const FAULT_KINDS = [
   "transfer-leadership",
   "open-stream",
+  "cut-clients",
   "clog",
   "break-connections",
   "half-open",

@@ -12,6 +12,7 @@ import type { Regime } from "../regime.ts";
 import type { Workload } from "../workload.ts";
 import type { World } from "../world.ts";
 import { ChurnFaults, type Mesh } from "./churn.ts";
+import { ClientFaults } from "./clients.ts";
 import { ClockTroubles } from "./clocks.ts";
 import { DiskTroubles } from "./disks.ts";
 import { Histories } from "./histories.ts";
@@ -40,6 +41,7 @@ export class Nemesis implements Target {
   readonly #histories: Histories;
   readonly #rot: RotFaults;
   readonly #churn: ChurnFaults;
+  readonly #clients: ClientFaults;
   readonly operator: Operator;
   readonly #strikes = new Set<Strike>();
   #isActive = false;
@@ -57,6 +59,7 @@ export class Nemesis implements Target {
     this.#clocks = new ClockTroubles(world, regime);
     this.#histories = new Histories(world, this.#machines);
     this.#rot = new RotFaults(world, this.#machines);
+    this.#clients = new ClientFaults(world, workload.calls);
   }
 
   begin(): void {
@@ -196,6 +199,8 @@ export class Nemesis implements Target {
       case "evict":
       case "evict-dead":
         return this.#churn;
+      case "cut-clients":
+        return this.#clients;
       case "clock-drift":
       case "wall-jump":
         return this.#clocks;

@@ -7,7 +7,7 @@ import { SennitError } from "../../src/core/errors.ts";
 import type { Token } from "../../src/core/ids.ts";
 import type { Call, Push, Reply } from "../../src/node/calls.ts";
 import type { Host } from "../host.ts";
-import type { Caller, Calls } from "../workloads/clients.ts";
+import type { Caller, Calls, LossReason } from "../workloads/clients.ts";
 import type { SimSurroundings } from "./surroundings.ts";
 import type { UserCode } from "./user_code.ts";
 
@@ -36,7 +36,7 @@ export class SimFace implements Face {
   call(call: Call): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (call.kind === "credit") {
-        this.#calls.tell(this.#host, call);
+        this.#calls.tell(this.#host, call, { isRemote: !this.#isInside });
         resolve(DONE);
       } else {
         this.#make(call, false, (reply) => {
@@ -81,6 +81,7 @@ export class SimFace implements Face {
   ): void {
     let isOpen = false;
     const caller: Caller = {
+      isRemote: !this.#isInside,
       onReply: (token, reply) => {
         isOpen = reply.kind !== "failed";
         this.#code.wake();
@@ -103,14 +104,15 @@ export class SimFace implements Face {
     };
     const made = this.#calls.make(this.#host, call, caller, this.#isInside ? 0 : PATIENCE_MS, keeps);
     if (made === null && !this.#isInside) {
-      lose(new SennitError("UNREACHABLE", `Node ${this.#host.name} is down`));
+      lose(new SennitError("UNREACHABLE", `Node ${this.#host.name} is not reached`));
     }
   }
 
-  #lost(why: "down" | "patience"): SennitError {
+  #lost(why: LossReason): SennitError {
     const { name } = this.#host;
-    if (why === "down") {
-      return new SennitError("UNREACHABLE", `Node ${name} went down before it answered`, {
+    if (why !== "patience") {
+      const what = why === "down" ? "went down" : "was cut off";
+      return new SennitError("UNREACHABLE", `Node ${name} ${what} before it answered`, {
         outcome: "UNKNOWN",
       });
     }

@@ -1,22 +1,28 @@
 /**
  * What all simulated clients share: calls to a host under tokens, with a client's own patience, and the certainty that a
- * call to a node that dies ends too, with an outcome that nobody knows.
+ * call to a node that dies ends too, with an outcome that nobody knows. Those that are not at their node itself may be cut off.
  */
 import type { Token } from "../../src/core/ids.ts";
 import type { Call, Push, Reply } from "../../src/node/calls.ts";
 import { EventKind, type Target } from "../event_queue.ts";
 import type { CallSink, Host } from "../host.ts";
 import type { World } from "../world.ts";
+import { ClientWires } from "./client_wires.ts";
 
 /** A client that was refused or lost asks again after this long: even where no draw adds to it, not at once. */
 export const RETRY_MIN_MS = 20;
 export const RETRY_MEAN_MS = 80;
 
-/** Who made a call. `lost`: the node died, or patience ended, before it answered. */
+/** Why a call has no answer: its node went down, patience ended, or the connection to the node is gone. */
+export type LossReason = "down" | "patience" | "cut";
+
+/** Who made a call. */
 export interface Caller {
+  /** A wire lies between it and the node, which may be cut. */
+  readonly isRemote?: boolean;
   onReply(token: Token, reply: Reply): void;
   onPush(token: Token, push: Push): void;
-  onLost(token: Token, why: "down" | "patience"): void;
+  onLost(token: Token, why: LossReason): void;
 }
 
 /** Told of every call, for who compares its answer with what was known when it was made. */
@@ -30,7 +36,9 @@ interface Pending {
   readonly host: Host;
   readonly incarnation: number;
   readonly caller: Caller;
-  replied: boolean;
+  /** By its node, and as far as the caller knows. */
+  isAnswered: boolean;
+  isTold: boolean;
   /** Stays after its reply, for what is pushed. */
   readonly keeps: boolean;
 }
@@ -42,30 +50,37 @@ export class Calls implements CallSink, Target {
   #lastToken = 0;
   /** Calls made, replies come, pushes come. */
   readonly counts = { calls: 0, replies: 0, pushes: 0, lost: 0 };
+  readonly wires = new ClientWires();
   observer: CallObserver | null = null;
 
   constructor(world: World) {
     this.#world = world;
   }
 
-  /** Makes a call; null where the node is down, so that nothing was asked. `patienceMs` 0 waits for ever. */
+  /** Makes a call; null where no way leads to the node, so that nothing was asked. `patienceMs` 0 waits for ever. */
   make(host: Host, call: Call, caller: Caller, patienceMs: number, keeps = false): Token | null {
     if (!host.isUp || host.node === null) return null;
+    if (caller.isRemote && this.wires.refuses(host)) return null;
     host.sink = this;
     const token = ++this.#lastToken as Token;
-    this.#pending.set(token, { host, incarnation: host.incarnation, caller, replied: false, keeps });
+    const { incarnation } = host;
+    this.#pending.set(token, { host, incarnation, caller, isAnswered: false, isTold: false, keeps });
     this.counts.calls += 1;
     if (patienceMs > 0) {
       this.#world.schedule(this.#world.nowUs + 1000 * patienceMs, this, EventKind.Call, token, 0, null);
     }
     this.observer?.asked(host, token, call);
-    host.call(token, call);
+    if (caller.isRemote) this.wires.ask(host, () => host.call(token, call));
+    else host.call(token, call);
     return this.#pending.has(token) ? token : null;
   }
 
   /** A call that is not answered: `credit`. */
-  tell(host: Host, call: Call): void {
-    if (host.isUp && host.node !== null) host.call(++this.#lastToken as Token, call);
+  tell(host: Host, call: Call, caller: Pick<Caller, "isRemote">): void {
+    if (!host.isUp || host.node === null) return;
+    const token = ++this.#lastToken as Token;
+    if (!caller.isRemote) host.call(token, call);
+    else if (!this.wires.refuses(host)) this.wires.ask(host, () => host.call(token, call));
   }
 
   forget(token: Token): void {
@@ -75,15 +90,30 @@ export class Calls implements CallSink, Target {
   onReply(token: Token, reply: Reply): void {
     const pending = this.#pending.get(token);
     if (pending === undefined) return; // Patience ended before.
-    if (pending.replied) throw new Error(`Token ${token} was answered twice: ${JSON.stringify(reply)}`);
-    this.counts.replies += 1;
-    pending.replied = true;
+    if (pending.isAnswered) throw new Error(`Token ${token} was answered twice: ${JSON.stringify(reply)}`);
+    pending.isAnswered = true;
     this.observer?.answered(pending.host, token, reply);
+    if (pending.caller.isRemote) this.wires.answer(pending.host, () => this.#tell(token, reply));
+    else this.#tell(token, reply);
+  }
+
+  #tell(token: Token, reply: Reply): void {
+    const pending = this.#pending.get(token);
+    if (pending === undefined) return; // Patience ended on the way.
+    this.counts.replies += 1;
+    pending.isTold = true;
     if (!pending.keeps || reply.kind === "failed") this.#pending.delete(token);
     pending.caller.onReply(token, reply);
   }
 
   onPush(token: Token, push: Push): void {
+    const pending = this.#pending.get(token);
+    if (pending === undefined) return;
+    if (pending.caller.isRemote) this.wires.answer(pending.host, () => this.#show(token, push));
+    else this.#show(token, push);
+  }
+
+  #show(token: Token, push: Push): void {
     const pending = this.#pending.get(token);
     if (pending === undefined) return;
     this.counts.pushes += 1;
@@ -92,17 +122,31 @@ export class Calls implements CallSink, Target {
 
   /** The node died: nobody answers what was asked of it. */
   onDown(host: Host): void {
+    this.wires.drop(host);
     for (const [token, pending] of [...this.#pending]) {
       if (pending.host === host) this.#lose(token, pending, "down");
     }
   }
 
-  onEvent(_kind: EventKind, token: number): void {
-    const pending = this.#pending.get(token as Token);
-    if (pending !== undefined && !pending.replied) this.#lose(token as Token, pending, "patience");
+  /** The connections of remote clients to a node that lives are gone: it learns that they left. Returns how many calls are lost. */
+  breakOff(host: Host): number {
+    this.wires.drop(host);
+    let broken = 0;
+    for (const [token, pending] of [...this.#pending]) {
+      if (pending.host !== host || !pending.caller.isRemote) continue;
+      broken += 1;
+      if (pending.keeps) this.tell(host, { kind: "cancel", target: token }, {});
+      this.#lose(token, pending, "cut");
+    }
+    return broken;
   }
 
-  #lose(token: Token, pending: Pending, why: "down" | "patience"): void {
+  onEvent(_kind: EventKind, token: number): void {
+    const pending = this.#pending.get(token as Token);
+    if (pending !== undefined && !pending.isTold) this.#lose(token as Token, pending, "patience");
+  }
+
+  #lose(token: Token, pending: Pending, why: LossReason): void {
     this.counts.lost += 1;
     this.#pending.delete(token);
     this.observer?.lost(token);

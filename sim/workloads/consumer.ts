@@ -30,10 +30,11 @@ interface Range {
 }
 
 /** Of a cancellation: whatever its answer, the subscription is over for the one who asked. */
-const NOBODY: Caller = { onReply() {}, onPush() {}, onLost() {} };
+const NOBODY: Caller = { isRemote: true, onReply() {}, onPush() {}, onLost() {} };
 
 export class Consumer implements Target, Caller {
   readonly traceId = 253;
+  readonly isRemote = true;
   readonly ledger: ConsumerLedger;
   readonly #world: World;
   readonly #calls: Calls;
@@ -216,7 +217,7 @@ export class Consumer implements Target, Caller {
     }
     if (this.#draws.chance(700_000)) this.#acknowledge();
     else this.#later(50); // One acknowledgement for several deliveries.
-    this.#calls.tell(this.host, { kind: "credit", subscriber: this.#token!, bytes: push.batch.length });
+    this.#calls.tell(this.host, { kind: "credit", subscriber: this.#token!, bytes: push.batch.length }, this);
   }
 
   /** `unprocessed`: what it had been sent; it may say later, as a process that only seemed dead, that it has done it. */
@@ -238,6 +239,7 @@ export class Consumer implements Target, Caller {
     this.counts.zombies += 1;
     const { stream, node } = this.ledger;
     const caller: Caller = {
+      isRemote: true,
       onReply: (_token, reply) => {
         if (reply.kind === "failed") return;
         this.#effects.violations.push(

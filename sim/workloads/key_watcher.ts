@@ -20,6 +20,7 @@ export interface WatchObserver {
 
 export class KeyWatcher implements Target, Caller {
   readonly traceId = 253;
+  readonly isRemote = true;
   readonly #world: World;
   readonly #calls: Calls;
   readonly #observer: WatchObserver;

@@ -27,6 +27,7 @@ export class Budget {
 
 export class KvClient implements Target, Caller {
   readonly traceId = 253;
+  readonly isRemote = true;
   readonly #world: World;
   readonly #calls: Calls;
   readonly #history: KvHistory;

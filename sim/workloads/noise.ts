@@ -21,6 +21,7 @@ export interface NoiseRegime {
 
 export class NoiseClient implements Target, Caller {
   readonly traceId = 253;
+  readonly isRemote = true;
   readonly #world: World;
   readonly #calls: Calls;
   readonly #host: Host;

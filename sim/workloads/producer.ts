@@ -38,6 +38,7 @@ interface Batch {
 
 export class Producer implements Target, Caller {
   readonly traceId = 253;
+  readonly isRemote = true;
   readonly name: string;
   readonly stream: string;
   readonly #world: World;
@@ -177,6 +178,7 @@ export class Producer implements Target, Caller {
     };
     const batch = encodeRecordBatch(fields, [encodeText(`${this.name}/zombie `)]);
     const caller: Caller = {
+      isRemote: true,
       onReply: (_token, reply) => {
         if (reply.kind === "failed") return;
         this.#effects.violations.push(

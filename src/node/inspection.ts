@@ -60,6 +60,8 @@ export interface NodeInspection {
   readonly name: string;
   readonly memberId: MemberId;
   readonly state: string;
+  /** Members that a session leads to now. */
+  readonly reachable: ReadonlySet<MemberId>;
   readonly groups: readonly GroupInspection[];
   readonly streams: readonly StreamInspection[];
   /** Sizes that must stay bounded, by name. */

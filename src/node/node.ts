@@ -195,6 +195,7 @@ export class Node implements Inbox {
       name: this.#settings.name,
       memberId: runtime.memberId,
       state: runtime.state,
+      reachable: runtime.reachable,
       groups: [...runtime.groups.values()].map((group) => group.inspect()),
       streams: [...runtime.streams.values()].map(({ record, state }) => ({
         name: record.name,
