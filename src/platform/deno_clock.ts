@@ -14,8 +14,8 @@ export class DenoClock implements Clock {
   readonly #outlet: Outlet;
   #immediate: ReturnType<typeof setImmediate> | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
-  /** When the running timer ends; meaningless without one. */
-  #timerEndsAtMs = 0;
+  /** The wish that the running timer was armed for; it ends up to a millisecond later. Meaningless without one. */
+  #timerForMs = 0;
   #wakeAtMs = Infinity;
   #closed = false;
 
@@ -39,7 +39,7 @@ export class DenoClock implements Clock {
     if (Number.isNaN(atMs)) throw new RangeError("Cannot wake at NaN");
     this.#wakeAtMs = atMs;
     if (atMs === Infinity || this.#closed) return; // A running timer ends in vain.
-    if (this.#timer !== null && this.#timerEndsAtMs <= atMs) return;
+    if (this.#timer !== null && this.#timerForMs <= atMs) return;
     this.#arm();
   }
 
@@ -55,9 +55,9 @@ export class DenoClock implements Clock {
   #arm(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     const now = performance.now();
-    const delayMs = Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(this.#wakeAtMs - now)));
-    this.#timerEndsAtMs = now + delayMs;
-    this.#timer = setTimeout(this.#onTimer, delayMs);
+    // Not when it will end, which is in whole milliseconds: the same wish once more would be earlier than that.
+    this.#timerForMs = Math.min(this.#wakeAtMs, now + MAX_TIMER_MS);
+    this.#timer = setTimeout(this.#onTimer, Math.max(0, Math.ceil(this.#timerForMs - now)));
   }
 
   readonly #onImmediate = (): void => {

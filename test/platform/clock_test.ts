@@ -53,6 +53,24 @@ Deno.test("clock replaces the earlier wish by a later, an earlier or none", asyn
   clock.close();
 });
 
+Deno.test("clock arms one timer for a wish that is repeated, or moves later", () => {
+  const { clock } = makeClock();
+  const { setTimeout: real } = globalThis;
+  let armed = 0;
+  globalThis.setTimeout = ((...args: Parameters<typeof real>) => (armed++, real(...args))) as typeof real;
+  try {
+    const at = clock.monotonicMs() + 60_000.25; // Timers end at whole milliseconds, wishes do not.
+    for (let i = 0; i < 100; i++) clock.wakeAt(at + i);
+    for (let i = 0; i < 100; i++) clock.wakeAt(at);
+    assertEquals(armed, 1);
+    clock.wakeAt(at - 1);
+    assertEquals(armed, 2, "an earlier wish");
+  } finally {
+    globalThis.setTimeout = real;
+    clock.close();
+  }
+});
+
 Deno.test("clock leaves no timer behind when closed", () => {
   const { clock } = makeClock();
   clock.wakeAt(clock.monotonicMs() + 1e12); // The sanitizer of timers tells.
