@@ -106,8 +106,10 @@ export class SimDisk implements Disk, Target {
   /** Submitted so far. */
   #operations = 0;
   readonly faults: DiskFaults = { ...KIND_DISK };
-  /** Called once, when the next sync is under way: whoever wants to strike in the middle of one. */
-  ambush: ((startUs: number, endUs: number) => void) | null = null;
+  /** Called when a sync of so many bytes is under way, until it returns true: whoever wants to strike in the middle of one. */
+  ambush: ((startUs: number, endUs: number, bytes: number) => boolean) | null = null;
+  /** Called before what was asked for is read: whoever wants it to be damaged just then. */
+  beforeRead: ((path: string, at: number, length: number) => void) | null = null;
   /** Counts of what the disk did that a kind disk does not do. */
   readonly counts = { full: 0, hung: 0, stalls: 0, syncFailures: 0, lies: 0, readFailures: 0 };
   /** Files taken away so far. */
@@ -154,6 +156,10 @@ export class SimDisk implements Disk, Target {
   /** Nothing is under way, and no file waits for what was refused: what the node meant to write is durable. */
   get isSettled(): boolean {
     return this.#running.size === 0 && this.#refused.size === 0;
+  }
+  /** The same, whatever is being read. */
+  get isWritten(): boolean {
+    return this.#refused.size === 0 && [...this.#running].every(({ kind }) => kind === "read");
   }
   /** The files of a folder as a loss of power would leave them at least, sorted by name. */
   durableFiles(folder: string): { readonly name: string; readonly bytes: Uint8Array }[] {
@@ -283,10 +289,14 @@ export class SimDisk implements Disk, Target {
     if (bytes.length > 0) host.world.hashBytes(bytes);
     host.world.schedule(endUs, this, EventKind.DiskDone, operation.incarnation, token, operation);
     if (kind === "sync" && this.ambush !== null) {
-      const { ambush } = this;
-      this.ambush = null;
-      ambush(startUs, endUs);
+      if (this.ambush(startUs, endUs, this.#unsyncedBytes(path))) this.ambush = null;
     }
+  }
+
+  #unsyncedBytes(path: string): number {
+    let bytes = this.#names.find(path)?.unsyncedBytes ?? 0;
+    for (const operation of this.#running) if (operation.path === path) bytes += operation.bytes.length;
+    return bytes;
   }
 
   #durationUs(kind: OperationKind, bytes: number): number {
@@ -337,7 +347,8 @@ export class SimDisk implements Disk, Target {
     }
   }
 
-  #read(inode: Inode, { at, length }: Operation): Outcome {
+  #read(inode: Inode, { path, at, length }: Operation): Outcome {
+    this.beforeRead?.(path, at, length);
     const bytes = inode.read(at, length);
     if (bytes !== null) return { ...DONE, bytes };
     this.counts.readFailures += 1;

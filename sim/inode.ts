@@ -13,6 +13,8 @@ import type { Draws } from "./prf.ts";
 export const SECTOR_BYTES = 512;
 /** What a sector may come back as when it was being written: neither old nor new. */
 const GARBAGE_PER_MILLION = 100_000;
+/** Torn writes of which one sector is missing and no more. */
+const ONE_MISSING_PER_MILLION = 500_000;
 
 interface Range {
   readonly from: number;
@@ -41,6 +43,11 @@ export class Inode {
   get isClean(): boolean {
     return this.#phantom === null && this.#cleanBelow === this.#length &&
       this.#length === this.#durable.length;
+  }
+
+  /** Written since the last sync. */
+  get unsyncedBytes(): number {
+    return this.#length - this.#cleanBelow;
   }
 
   /** What a loss of power leaves at least; lent, to be looked at. */
@@ -172,19 +179,25 @@ export class Inode {
     return "torn";
   }
 
+  /** Any sector for itself; or else all of the new length is there but one sector. */
   #tear(draws: Draws): Uint8Array<ArrayBuffer> {
     const clean = this.#cleanBelow;
     const longest = Math.max(this.#length, this.#durable.length);
-    const length = this.#tornLength(draws);
+    const isOneMissing = this.#length > this.#durable.length && draws.chance(ONE_MISSING_PER_MILLION);
+    const length = isOneMissing ? this.#length : this.#tornLength(draws);
+    const missing = isOneMissing ? draws.between(clean, length - 1) : -1;
     const torn = new Uint8Array(length);
     torn.set(this.#content.subarray(0, Math.min(clean, length)));
     const firstSector = clean - clean % SECTOR_BYTES;
     for (let at = firstSector; at < Math.min(length, longest); at += SECTOR_BYTES) {
       const from = Math.max(at, clean);
       const to = Math.min(at + SECTOR_BYTES, length);
-      const source = draws.chance(500_000) ? this.#durable : this.#content.subarray(0, this.#length);
+      const isOld = isOneMissing ? from <= missing && missing < to : draws.chance(500_000);
+      const source = isOld ? this.#durable : this.#content.subarray(0, this.#length);
       if (from < source.length) torn.set(source.subarray(from, Math.min(to, source.length)), from);
-      if (draws.chance(GARBAGE_PER_MILLION)) this.#scribble(torn, from, to, draws);
+      if ((isOld || !isOneMissing) && draws.chance(GARBAGE_PER_MILLION)) {
+        this.#scribble(torn, from, to, draws);
+      }
     }
     return torn;
   }

@@ -73,6 +73,8 @@ export interface Regime {
 
 /** Runs in which a disk rots, and then no copy is taken away for good. */
 const ROT_RUNS_PER_MILLION = 300_000;
+/** One disk of a run rots, and only what has copies: it takes many tries to come to something. */
+const ROT_WEIGHT = 4;
 /** Runs in which disks of a minority fail to sync. */
 const SYNC_RUNS_PER_MILLION = 200_000;
 /** Runs with more members than vote and are about to. */
@@ -114,11 +116,13 @@ export function drawRegime(prf: Prf, options: RunOptions): Regime {
   };
   const lease = drawLease(prf, options, regime.driftPerMillionLimit);
   const tiny = drawTiny(prf, options);
+  const rots = regime.faults.some(([kind]) => ROT_KINDS.has(kind));
   return {
     ...regime,
     convergenceMs: tiny.isOn ? 240_000 : 60_000,
     settings: {
       ...settings,
+      ...rots ? drawCache(prf) : {},
       ...tiny.settings,
       raft: {
         ...settings.raft,
@@ -128,6 +132,11 @@ export function drawRegime(prf: Prf, options: RunOptions): Regime {
       },
     },
   };
+}
+
+/** Where a disk rots, little is remembered of what lies on it. */
+function drawCache(prf: Prf): Partial<OfAllNodes> {
+  return { entryCacheBytes: prf.site("regime/rot-cache").pick([1, 256, 4 * 1024]) };
 }
 
 /** In some runs reads are answered by lease, and members are told how far apart clocks run. */
@@ -195,7 +204,11 @@ function drawFaults(prf: Prf, options: RunOptions): (readonly [FaultKind, number
   }
   if (options.faults !== undefined) return chosen;
   const excluded = prf.site("regime/rot").chance(ROT_RUNS_PER_MILLION) ? REMOVAL_KINDS : ROT_KINDS;
-  return focused(prf, chosen.filter(([kind]) => !excluded.has(kind)));
+  const possible = chosen.filter(([kind]) => !excluded.has(kind));
+  return focused(
+    prf,
+    possible.map(([kind, weight]) => [kind, ROT_KINDS.has(kind) ? ROT_WEIGHT * weight : weight] as const),
+  );
 }
 
 /** With many kinds in a run each strikes seldom: in some runs most of them are left out. */
@@ -301,7 +314,7 @@ function drawSettings(
     redialMaxMs: draws.pick([500, 2_000]),
     walSegmentBytes: draws.pick([4 * 1024, 16 * 1024, 1024 * 1024]),
     entryCacheBytes: draws.pick([1_024, 16 * 1024, 1024 * 1024]),
-    snapshotEntries: draws.pick([16, 64, 1_000]),
+    snapshotEntries: draws.pick([4, 16, 64, 1_000]),
     snapshotBytes: draws.pick([8 * 1024, 1024 * 1024]),
     snapshotChunkBytes: prf.site("regime/chunks").pick([64, 512, 48 * 1024]),
     callTimeoutMs: draws.pick([2_000, 5_000]),

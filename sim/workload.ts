@@ -111,6 +111,7 @@ export class Workload {
       publishDuplicates: sum((producer) => producer.counts.duplicates),
       sessions: sum((producer) => producer.counts.opened),
       producerZombies: sum((producer) => producer.counts.zombies),
+      producerLeaps: sum((producer) => producer.counts.leaps),
       ackGaps: this.consumers.reduce((total, one) => total + one.counts.gaps, 0),
       subscriberZombies: this.consumers.reduce((total, one) => total + one.counts.zombies, 0),
       subscriptions: this.consumers.reduce((total, one) => total + one.counts.subscribed, 0),

@@ -21,10 +21,19 @@ export class DurableLog implements Checker {
   readonly name = "durable-log";
   /** Entries that were looked for. */
   inputs = 0;
+  /** Logs that were looked through for what is not in them any more. */
+  endInputs = 0;
   readonly #seen = new Map<string, Seen>();
+  readonly #replaced = new Set<string>();
+
+  /** A snapshot has taken the place of a log of this host: its disk is to be read before anything is appended to that. */
+  replaced(host: string): void {
+    this.#replaced.add(host);
+  }
 
   /** True where the host's disk is to be read now: soon after a start, where files were taken away, and from time to time. */
   isDue(host: string, incarnation: number, groups: number, removals: number): boolean {
+    if (this.#replaced.delete(host)) return true;
     const seen = this.#seen.get(host);
     if (seen?.incarnation !== incarnation) {
       if (groups > 0) this.#seen.set(host, { incarnation, looks: 0, removals });
@@ -43,8 +52,8 @@ export class DurableLog implements Checker {
     segments: readonly Uint8Array[],
     toldBy: (group: GroupInspection) => Told | undefined,
     mayBeDamaged: boolean,
-  ): Map<number, FiledGroup> | null {
-    const files = readWalFiles(segments);
+  ): ReadonlyMap<number, FiledGroup> | null {
+    const files = readWalFiles(segments)?.groups ?? null;
     if (files === null && !mayBeDamaged) {
       throw new SafetyViolation(
         this.name,
@@ -59,6 +68,7 @@ export class DurableLog implements Checker {
       if (own !== undefined) this.#checkWhole(host, group, own);
       this.#checkEntries(host, group, own);
       this.#checkWord(host, group, own, toldBy(group));
+      if (own !== undefined) this.#checkEnd(host, group, own);
     }
     return files;
   }
@@ -85,6 +95,19 @@ export class DurableLog implements Checker {
         this.name,
         `${host} says that entry ${index} of term ${entry.term} of ${group.name} is durable, and on its disk there is ` +
           (filed?.entries.get(index) === undefined ? "none" : `one of term ${filed.entries.get(index)}`),
+      );
+    }
+  }
+
+  /** Where all of a log is durable, what was replaced or cut off is gone: a restart would bring it back. */
+  #checkEnd(host: string, { name, base, last, durable }: GroupInspection, filed: FiledGroup): void {
+    if (durable !== last || filed.base > base) return;
+    this.endInputs += 1;
+    for (const index of filed.entries.keys()) {
+      if (index <= last) continue;
+      throw new SafetyViolation(
+        this.name,
+        `the log of ${name} at ${host} ends with entry ${last}, and on its disk there is an entry ${index}`,
       );
     }
   }

@@ -32,6 +32,7 @@ import { ReadNames } from "./read_names.ts";
 import { SaidCommitted } from "./said_committed.ts";
 import { SaidQueued } from "./said_queued.ts";
 import { type CommittedFacts, SnapshotFiles } from "./snapshot_files.ts";
+import { Silence } from "./silence.ts";
 import { StableLeadership } from "./stable_leadership.ts";
 import { StateEquality } from "./state_equality.ts";
 import { StickyVotes } from "./sticky_votes.ts";
@@ -90,6 +91,7 @@ export class Checkers {
     "sticky-votes",
     "applied-once",
     "snapshot-files",
+    "silence",
   ];
 
   /** Places of node code that were passed, and how often. */
@@ -102,6 +104,7 @@ export class Checkers {
   readonly once = new AppliedOnce();
   readonly snapshots = new SnapshotFiles();
   readonly sticky = new StickyVotes();
+  readonly silence = new Silence();
   readonly commitment = new Commitment();
   readonly commitRule = new CommitRule();
   readonly promises = new Promises();
@@ -146,7 +149,7 @@ export class Checkers {
 
   /** What a host's node tells while it runs. */
   observer(host: Host): Observer {
-    const { marks, commitment, configurations, control, once, said, reads, streams, watches } = this;
+    const { marks, commitment, configurations, control, durable, once, said, reads, streams, watches } = this;
     return {
       applied(group, generation, index, term, kind, bytes) {
         commitment.applied(host.name, group, generation, index, term, kind, bytes);
@@ -160,6 +163,7 @@ export class Checkers {
       },
       restored(group, generation, index) {
         watches.restored(host.name, group);
+        durable.replaced(host.name);
         host.world.note(host, `restored group ${group}/${generation} up to ${index}`);
         host.world.ledger.strike("snapshot-installed");
       },
@@ -201,12 +205,13 @@ export class Checkers {
     const isSettled = host.disk.isSettled && (inspection.sizes["inputs"] ?? 0) === 0;
     for (const group of inspection.groups) this.#lookAt(host, group, isSettled);
     const { disk } = host;
-    if (this.durable.isDue(host.name, host.incarnation, inspection.groups.length, disk.removals)) {
+    const { groups } = inspection;
+    if (this.durable.isDue(host.name, host.incarnation, groups.length, disk.removals)) {
       const segments = disk.durableFiles(WAL_FOLDER).map(({ bytes }) => bytes);
       const told = (group: GroupInspection) => this.promises.told(group);
       const mayBeDamaged = [...ROT_KINDS].some((kind) => host.world.ledger.get(kind).struck > 0);
-      const logs = this.durable.check(host.name, inspection.groups, segments, told, mayBeDamaged);
-      this.#lookAtSnapshots(host, inspection.groups, logs);
+      const logs = this.durable.check(host.name, groups, segments, told, mayBeDamaged);
+      this.#lookAtSnapshots(host, groups, logs);
     }
     for (const stream of inspection.streams) {
       const group = inspection.groups.find((each) => each.group === stream.group);
@@ -241,6 +246,7 @@ export class Checkers {
     const localMs = host.io.clock.monotonicMs();
     this.leases.check(group, localMs, electionTimeoutMs, this.#clock);
     this.sticky.check(group, incarnation, host.turns, localMs, electionTimeoutMs);
+    this.silence.check(incarnation, group);
     last.told ??= this.promises.told(group);
     this.promises.check(group, last.told);
     if (log === null) return;
@@ -331,6 +337,7 @@ export class Checkers {
       "none-lost": this.delivery.acknowledgeInputs,
       "promises-kept": this.promises.inputs,
       "durable-log": this.durable.inputs,
+      "durable-log-ends": this.durable.endInputs,
       elected: this.elected.inputs,
       "elected-candidates": this.elected.candidates,
       "watch-complete": this.watches.inputs,
@@ -338,6 +345,7 @@ export class Checkers {
       "read-names": this.readNames.inputs,
       "said-committed": this.said.inputs,
       "said-queued": this.queued.inputs,
+      silence: this.silence.inputs,
       "snapshot-files": this.snapshots.inputs,
       "snapshot-files-bases": this.snapshots.baseInputs,
       "stable-leadership": this.stability.inputs,

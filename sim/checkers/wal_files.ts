@@ -19,9 +19,17 @@ const BATCH_HEADER_BYTES = 60;
 const BATCH_MAGIC = 0x57414c42;
 const HEADER_CRC_AT = 12;
 
-/** Groups by id; null where a file cannot be read to its end: it is torn or damaged, and recovery has to say what that means. */
-export function readWalFiles(segments: readonly Uint8Array[]): Map<number, FiledGroup> | null {
+export interface WalFiles {
+  /** By id. */
+  readonly groups: ReadonlyMap<number, FiledGroup>;
+  /** Records of the outbox that are not let go. */
+  readonly outbox: ReadonlySet<number>;
+}
+
+/** Null where a file cannot be read to its end: it is torn or damaged, and recovery has to say what that means. */
+export function readWalFiles(segments: readonly Uint8Array[]): WalFiles | null {
   const groups = new Map<number, FiledGroup>();
+  const outbox = new Set<number>();
   for (const bytes of segments) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = FILE_HEADER_BYTES;
@@ -37,25 +45,27 @@ export function readWalFiles(segments: readonly Uint8Array[]): Map<number, Filed
         crc32c(bytes, at, at + HEADER_CRC_AT),
       );
       if (crc !== view.getUint32(at + HEADER_CRC_AT)) return null;
-      const records = new Records(view, at + BATCH_HEADER_BYTES, groups);
+      const records = new Records(view, at + BATCH_HEADER_BYTES, groups, outbox);
       for (let left = view.getUint32(at + 56); left > 0; left--) {
         if (!records.next()) return null;
       }
       at = next;
     }
   }
-  return groups;
+  return { groups, outbox };
 }
 
 class Records {
   readonly #view: DataView;
   readonly #groups: Map<number, FiledGroup>;
+  readonly #outbox: Set<number>;
   #at: number;
 
-  constructor(view: DataView, at: number, groups: Map<number, FiledGroup>) {
+  constructor(view: DataView, at: number, groups: Map<number, FiledGroup>, outbox: Set<number>) {
     this.#view = view;
     this.#at = at;
     this.#groups = groups;
+    this.#outbox = outbox;
   }
 
   /** False where the record is none that is known. */
@@ -94,10 +104,11 @@ class Records {
       }
       case 9:
       case 10:
-        this.#at += 24 + 1 + 8;
+        this.#outbox.add(this.#u64());
+        this.#at += 16 + 1 + 8;
         return true;
       case 11:
-        this.#at += 8;
+        this.#outbox.delete(this.#u64());
         return true;
     }
     return false;

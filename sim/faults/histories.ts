@@ -1,29 +1,57 @@
 /**
  * Misfortunes that cost a well-liked message system acknowledged data or split its replicas (Jepsen, "NATS 2.12.1",
  * December 2025), each as one strike: power that goes everywhere at once, and one crash while the others hear each other late.
+ * And one that takes several things in a row: a leader with much that nobody else has comes back to a log that begins within that.
  */
+import { encodeText } from "../../src/core/bytes.ts";
+import { CONTROL_GROUP } from "../../src/core/ids.ts";
+import type { GroupInspection } from "../../src/node/inspection.ts";
 import type { Host } from "../host.ts";
+import type { Regime } from "../regime.ts";
+import type { Caller, Calls } from "../workloads/clients.ts";
+import { NOISE_KEY } from "../workloads/noise.ts";
 import type { World } from "../world.ts";
 import type { FaultKind } from "./kinds.ts";
 import type { MachineFaults } from "./machines.ts";
 import type { Faults, Strike, Undo } from "./strike.ts";
+import type { WireFaults } from "./wires.ts";
 
 /** How late the others hear each other, in the mean. */
 const LATE_MEAN_MS = 1_000;
+/** Asked of a leader that is cut off. */
+const STRANDED_WRITES_LIMIT = 250;
+const STRANDED_PATIENCE_MS = 30;
+/** Of whoever leads then, so that its log gets on. */
+const STRANDED_WRITES_PER_LOOK = 2;
+/** Whose snapshots are further apart does not get there. */
+const STRANDED_SNAPSHOT_ENTRIES_LIMIT = 64;
+/** How long it stays away for its log to be overtaken, in election timeouts, and how often it is looked at. */
+const STRANDED_ELECTIONS = 15;
+const LOOK_MS = 5;
+
+/** Waits for nothing. */
+const NOBODY: Caller = { onReply() {}, onPush() {}, onLost() {} };
 
 export class Histories implements Faults {
   readonly #world: World;
+  readonly #regime: Regime;
   readonly #machines: MachineFaults;
+  readonly #wires: WireFaults;
+  readonly #calls: Calls;
 
-  constructor(world: World, machines: MachineFaults) {
+  constructor(world: World, regime: Regime, machines: MachineFaults, wires: WireFaults, calls: Calls) {
     this.#world = world;
+    this.#regime = regime;
     this.#machines = machines;
+    this.#wires = wires;
+    this.#calls = calls;
   }
 
   inject(kind: FaultKind, strike: Strike): Undo | null {
     const up = this.#world.hosts.filter((host) => host.isUp);
     if (kind === "power-everywhere") return this.#powerEverywhere(strike, up);
     if (kind === "crash-with-late-peers") return this.#crashWithLatePeers(strike, up);
+    if (kind === "stranded-leader") return this.#strandLeader(strike, up);
     return null;
   }
 
@@ -37,6 +65,7 @@ export class Histories implements Faults {
         for (const host of up) if (host.isUp) this.#losePower(strike, host);
         this.#world.ledger.strike("power-everywhere");
       });
+      return true;
     };
     return () => {
       syncing.disk.ambush = null;
@@ -70,7 +99,68 @@ export class Histories implements Faults {
     };
   }
 
+  /**
+   * A leader is cut off with entries that nobody else has, and back as soon as the log of the next one begins within them: what it
+   * has of its own then lies before and after the snapshot that it is given.
+   */
+  #strandLeader(strike: Strike, up: readonly Host[]): Undo | null {
+    const leader = strike.one(up.filter((host) => !host.isPaused && controlOf(host)?.role === "leader"));
+    const others = this.#wires.hosts.filter((host) => host !== leader);
+    const { snapshotEntries } = this.#regime.settings;
+    if (leader === undefined || others.length < 2 || snapshotEntries > STRANDED_SNAPSHOT_ENTRIES_LIMIT) {
+      return null;
+    }
+    for (const other of others) {
+      this.#wires.cut(leader, other);
+      this.#wires.cut(other, leader);
+    }
+    for (let left = strike.draws.between(10, STRANDED_WRITES_LIMIT); left > 0; left--) this.#write(leader);
+    let isBack = false;
+    const comeBack = () => {
+      if (isBack) return;
+      isBack = true;
+      for (const other of others) {
+        this.#wires.open(leader, other, 1);
+        this.#wires.open(other, leader, 1);
+      }
+    };
+    const look = () => {
+      if (isBack) return;
+      const own = controlOf(leader);
+      const next = own === undefined ? undefined : others.find((other) => isLater(own, controlOf(other)));
+      if (next !== undefined && isOvertaken(own!, controlOf(next)!)) {
+        this.#world.ledger.strike("stranded-leader");
+        comeBack();
+        return;
+      }
+      for (let left = next === undefined ? 0 : STRANDED_WRITES_PER_LOOK; left > 0; left--) this.#write(next!);
+      strike.later(1000 * LOOK_MS, look);
+    };
+    look();
+    strike.lengthMs += STRANDED_ELECTIONS * this.#regime.settings.raft.electionTimeoutMs;
+    return comeBack;
+  }
+
+  #write(host: Host): void {
+    const value = encodeText(`stranded at ${host.name}`);
+    const call = { kind: "kv-put", key: NOISE_KEY, value, expectedVersion: null } as const;
+    this.#calls.make(host, call, NOBODY, STRANDED_PATIENCE_MS);
+  }
+
   #losePower(strike: Strike, host: Host): void {
     this.#machines.crash(host, true, this.#world.prf.site(`${strike.site}/crash/${host.name}`));
   }
+}
+
+function controlOf(host: Host): GroupInspection | undefined {
+  return host.node?.inspect().groups.find(({ group }) => group === CONTROL_GROUP);
+}
+
+function isLater(own: GroupInspection, next: GroupInspection | undefined): boolean {
+  return next?.role === "leader" && next.term > own.term;
+}
+
+/** True where a later leader's log begins after what the member knows to be committed and before the end of its own log. */
+function isOvertaken(own: GroupInspection, next: GroupInspection): boolean {
+  return next.base > own.commit && next.base < own.last;
 }

@@ -35,7 +35,9 @@ export const FAULT_KINDS = [
   "crash-many",
   "power-everywhere",
   "crash-with-late-peers",
+  "stranded-leader",
   "flipped-bit",
+  "flip-before-read",
   "misdirected-write",
   "damaged-snapshot",
   "hung-disk",
@@ -47,6 +49,7 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 /** Of these a run has all copies of something but one at most: no other kind may take copies away in such a run. */
 export const ROT_KINDS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   "flipped-bit",
+  "flip-before-read",
   "misdirected-write",
   "damaged-snapshot",
 ]);

@@ -1,6 +1,7 @@
 /** Faults of whole machines: processes that die or stop, power that goes at the worst moment, turns that do not come. */
 import type { GroupInspection } from "../../src/node/inspection.ts";
 import type { Host } from "../host.ts";
+import { SECTOR_BYTES } from "../inode.ts";
 import type { Draws } from "../prf.ts";
 import type { Regime } from "../regime.ts";
 import type { World } from "../world.ts";
@@ -14,6 +15,8 @@ interface Ambush {
   readonly perform: () => void;
 }
 
+/** Strikes that wait for a sync of more than one sector. */
+const LARGE_SYNCS_PER_MILLION = 700_000;
 /** While power is to go in an election, whoever else leads is silent for so many election timeouts. */
 const SILENT_ELECTIONS = 3;
 /** So many election timeouts longer than other strikes those last that wait for something to come about. */
@@ -133,8 +136,12 @@ export class MachineFaults implements Faults {
   /** Power goes while the next sync is under way: what it was to make durable is lost, torn, or durable unsaid. */
   #crashInSync(strike: Strike, host: Host | undefined): Undo | null {
     if (host === undefined || host.disk.ambush !== null) return null;
-    host.disk.ambush = (startUs, endUs) => {
+    // Where only a part of what is written reaches the disk, that has to have parts.
+    const isLarge = this.#world.prf.site(`${strike.site}/large`).chance(LARGE_SYNCS_PER_MILLION);
+    host.disk.ambush = (startUs, endUs, bytes) => {
+      if (isLarge && bytes <= SECTOR_BYTES) return false;
       this.#crashLater(strike, host, strike.draws.between(startUs, endUs) - this.#world.nowUs);
+      return true;
     };
     return () => {
       host.disk.ambush = null;

@@ -57,7 +57,7 @@ export class Nemesis implements Target {
     this.#churn = new ChurnFaults(world, workload, mesh, this.#machines, this.operator);
     this.#disks = new DiskTroubles(world, regime);
     this.#clocks = new ClockTroubles(world, regime);
-    this.#histories = new Histories(world, this.#machines);
+    this.#histories = new Histories(world, regime, this.#machines, this.#wires, workload.calls);
     this.#rot = new RotFaults(world, this.#machines);
     this.#clients = new ClientFaults(world, workload.calls);
   }
@@ -185,11 +185,13 @@ export class Nemesis implements Target {
       case "full-disk":
         return this.#disks;
       case "flipped-bit":
+      case "flip-before-read":
       case "misdirected-write":
       case "damaged-snapshot":
         return this.#rot;
       case "power-everywhere":
       case "crash-with-late-peers":
+      case "stranded-leader":
         return this.#histories;
       case "transfer-leadership":
       case "open-stream":

@@ -5,6 +5,8 @@
  * One machine of a run has the bad disk, and only what is committed is damaged, so that there is another copy of all of
  * it: whatever is lost then is Sennit's fault (as TigerBeetle's fault atlas has it).
  */
+import type { GroupInspection } from "../../src/node/inspection.ts";
+import { readWalFiles } from "../checkers/wal_files.ts";
 import type { Host } from "../host.ts";
 import { SECTOR_BYTES } from "../inode.ts";
 import { type Extent, payloadsBeforeLast } from "../wal_layout.ts";
@@ -39,9 +41,37 @@ export class RotFaults implements Faults {
 
   inject(kind: FaultKind, strike: Strike): Undo | null {
     const host = this.#world.prf.site("rot/host").pick(this.#world.hosts);
+    if (kind === "flip-before-read") return this.#flipBeforeRead(strike, host);
     strike.lengthMs += LOOKS * LOOK_MS;
     this.#lookFor(kind, strike, host, LOOKS);
     return () => this.#machines.restart(host);
+  }
+
+  /** What lay there whole for long turns out to be damaged when somebody wants it. */
+  #flipBeforeRead(strike: Strike, host: Host): Undo | null {
+    const { disk } = host;
+    if (disk.beforeRead !== null) return null;
+    disk.beforeRead = (path, at, length) => {
+      const wanted = placesIn(host).filter((place) =>
+        place.path === path && place.at < at + length && at < place.at + place.length
+      );
+      if (wanted.length === 0 || !hasCopiesElsewhere(host)) return;
+      disk.beforeRead = null;
+      const place = strike.draws.pick(wanted);
+      const from = Math.max(at, place.at);
+      const to = Math.min(at + length, place.at + place.length);
+      this.#flip(strike, host, path, strike.draws.between(from, to - 1));
+      this.#world.ledger.strike(strike.kind);
+    };
+    strike.lengthMs += LOOKS * LOOK_MS;
+    return () => {
+      disk.beforeRead = null;
+    };
+  }
+
+  #flip(strike: Strike, host: Host, path: string, at: number): void {
+    host.disk.damage(path, at, new Uint8Array([1 << strike.draws.below(8)]));
+    this.#world.note(host, `a bit of ${path} flips at ${at}`);
   }
 
   /** Waits for a moment in which the host holds nothing that has no copy. */
@@ -67,8 +97,7 @@ export class RotFaults implements Faults {
     const { path, at, length } = place;
     const where = at + strike.draws.below(length);
     if (this.#loseSector(strike, host, place)) return true;
-    host.disk.damage(path, where, new Uint8Array([1 << strike.draws.below(8)]));
-    this.#world.note(host, `a bit of ${path} flips at ${where}`);
+    this.#flip(strike, host, path, where);
     return true;
   }
 
@@ -108,8 +137,7 @@ export class RotFaults implements Faults {
     const { length } = host.disk.durableBytes(path);
     const at = strike.draws.below(length);
     if (this.#loseSector(strike, host, { path, at: 0, length })) return true;
-    host.disk.damage(path, at, new Uint8Array([1 << strike.draws.below(8)]));
-    this.#world.note(host, `a bit of ${path} flips at ${at}`);
+    this.#flip(strike, host, path, at);
     return true;
   }
 }
@@ -118,12 +146,20 @@ export class RotFaults implements Faults {
 function hasCopiesElsewhere(host: Host): boolean {
   const node = host.node?.inspect();
   if (node === undefined || !host.isUp || node.state !== "member") return false;
-  if ((node.sizes["outboxBatches"] ?? 0) > 0 || (node.sizes["inputs"] ?? 0) > 0 || !host.disk.isSettled) {
+  if ((node.sizes["outboxBatches"] ?? 0) > 0 || (node.sizes["inputs"] ?? 0) > 0 || !host.disk.isWritten) {
     return false;
   }
-  return node.groups.every(({ last, commit, configuration }) =>
+  const areCommitted = node.groups.every(({ last, commit, configuration }) =>
     last === commit && configuration.incoming.length > 1
   );
+  return areCommitted && isAllOpen(host, node.groups);
+}
+
+/** True where the disk holds nothing but what these groups show: not of a group that is still being opened, nor of an outbox. */
+function isAllOpen(host: Host, groups: readonly GroupInspection[]): boolean {
+  const files = readWalFiles(host.disk.durableFiles(LOG_FOLDER).map(({ bytes }) => bytes));
+  return files !== null && files.outbox.size === 0 &&
+    [...files.groups.keys()].every((id) => groups.some(({ group }) => group === id));
 }
 
 function placesIn(host: Host): Place[] {

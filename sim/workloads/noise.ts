@@ -10,7 +10,7 @@ import type { World } from "../world.ts";
 import type { Caller, Calls } from "./clients.ts";
 
 /** Not one of the clients' keys. */
-const KEY = "noise";
+export const NOISE_KEY = "noise";
 const PATIENCE_MS = 30;
 
 export interface NoiseRegime {
@@ -50,7 +50,7 @@ export class NoiseClient implements Target, Caller {
   onEvent(): void {
     if (this.isOver || this.#written >= this.#regime.writes) return;
     const value = encodeText(`${this.#host.name}/${this.#written}`);
-    const call = { kind: "kv-put", key: KEY, value, expectedVersion: null } as const;
+    const call = { kind: "kv-put", key: NOISE_KEY, value, expectedVersion: null } as const;
     if (this.#calls.make(this.#host, call, this, PATIENCE_MS) !== null) this.#written += 1;
     this.#later();
   }

@@ -20,6 +20,11 @@ import type { Budget } from "./kv_client.ts";
 /** Sessions that say something after a newer one has taken over. */
 const ZOMBIE_PER_MILLION = 500_000;
 
+/** Batches before which one is tried that leaves some out. */
+const LEAP_PER_MILLION = 50_000;
+/** Beyond all that a producer ever gets to: what was refused is never what comes next. */
+const LEAP_MESSAGES = 1_000_000;
+
 const HASTY_PER_MILLION = 250_000;
 const HASTY_BATCHES = 40;
 const NEW_SESSION_PER_MILLION = 300_000;
@@ -55,6 +60,8 @@ export class Producer implements Target, Caller {
   readonly #members: readonly Host[];
   /** Where a session that seemed dead speaks up. */
   readonly #haunts: Draws;
+  /** Whether and how it leaves some out. */
+  readonly #leaps: Draws;
   #session: Session | null = null;
   /** The one before it. */
   #lastSession: Session | null = null;
@@ -62,7 +69,7 @@ export class Producer implements Target, Caller {
   #batch: Batch | null = null;
   #waiting: Token | null = null;
   #isRetired = false;
-  readonly counts = { opened: 0, published: 0, retried: 0, duplicates: 0, zombies: 0 };
+  readonly counts = { opened: 0, published: 0, retried: 0, duplicates: 0, zombies: 0, leaps: 0 };
   /** What the node said last where it refused. */
   lastFailure = "";
 
@@ -86,6 +93,7 @@ export class Producer implements Target, Caller {
     this.stream = stream;
     this.name = name;
     this.#members = members;
+    this.#leaps = world.prf.site(`producer/${stream}/${name}/leaps`);
     this.#haunts = world.prf.site(`producer/${stream}/${name}/haunts`);
     this.#draws = world.prf.site(`producer/${stream}/${name}`);
     this.#habits = world.prf.site(`producer/${stream}/${name}/habits`);
@@ -192,9 +200,35 @@ export class Producer implements Target, Caller {
     this.#calls.make(this.#haunts.pick(this.#members), call, caller, this.#patienceMs());
   }
 
+  /** A batch before which others are missing is refused, whatever its node knows. */
+  #leap({ producerId, epoch }: Session): void {
+    this.counts.leaps += 1;
+    const baseSequence = this.#nextSequence + LEAP_MESSAGES as Sequence;
+    const fields = { producerId, epoch, baseSequence, ulid: new Uint8Array(ULID_BYTES) };
+    const batch = encodeRecordBatch(fields, [encodeText(`${this.name}/leap `)]);
+    const caller: Caller = {
+      onReply: (_token, reply) => {
+        if (reply.kind === "failed") return;
+        this.#effects.violations.push(
+          `producer ${this.name} of ${this.stream} published ${baseSequence} with nothing before it`,
+        );
+      },
+      onPush() {},
+      onLost() {},
+    };
+    const level = this.#leaps.pick(["QUEUED", "COMMITTED"] as const);
+    this.#calls.make(
+      this.host,
+      { kind: "publish", stream: this.stream, batch, level },
+      caller,
+      this.#patienceMs(),
+    );
+  }
+
   #publish(): void {
     if (this.#batch === null) {
       if (!this.#budget.spend()) return;
+      if (this.#leaps.chance(LEAP_PER_MILLION)) this.#leap(this.#session!);
       this.#batch = this.#draw();
       this.#effects.send(this.stream, this.#batch.ids);
     } else this.counts.retried += 1;

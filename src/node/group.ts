@@ -359,6 +359,7 @@ export class Group {
       applied: this.machine.applied,
       configuration: raft.configuration,
       leaseUntilMs: raft.leaseUntilMs,
+      isSilent: raft.quiesced,
       votes: () => raft.votes,
       matches: () => raft.status().peers,
       entry: (index) => {

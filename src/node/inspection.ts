@@ -36,6 +36,8 @@ export interface GroupInspection {
   readonly configuration: Configuration;
   /** Of a leader, by its monotonic clock; -Infinity where it holds no lease. */
   readonly leaseUntilMs: number;
+  /** The group is idle and silent, as far as this member goes. */
+  readonly isSilent: boolean;
   /** Who has granted a candidate its vote, as far as it counts: itself too. */
   votes(): readonly MemberId[];
   /** Of a leader: up to where it takes each of the others to hold its log. */

@@ -6,6 +6,7 @@ import { LeaseRule } from "../../sim/checkers/lease_rule.ts";
 import { MatchRule } from "../../sim/checkers/match_rule.ts";
 import type { RaftFrame } from "../../sim/checkers/raft_messages.ts";
 import { ReadNames } from "../../sim/checkers/read_names.ts";
+import { Silence } from "../../sim/checkers/silence.ts";
 import { StickyVotes } from "../../sim/checkers/sticky_votes.ts";
 import { SafetyViolation } from "../../sim/checkers/verdict.ts";
 import type { GroupInspection } from "../../src/node/inspection.ts";
@@ -136,4 +137,23 @@ Deno.test("sticky votes: who has just heard from a leader, or was just started, 
   restarted.check(group({}), 2, 1, 3, timeoutMs);
   restarted.heard(frame(3, 1, { kind: "vote", term: 4, transfer: false }), () => null);
   violates("sticky-votes", () => restarted.check(group({ term: 4, vote: 3 }), 2, 2, 90, timeoutMs));
+});
+
+Deno.test("silence catches who falls asleep with something left to do, and who does things in its sleep", () => {
+  const silent = (other: Record<string, unknown>) => group({ isSilent: true, last: 7, commit: 7, ...other });
+  const leader = { role: "leader", matches: () => [{ member: 2, match: 7 }, { member: 3, match: 7 }] };
+  const checker = new Silence();
+  checker.check(1, group({ isSilent: false, last: 7, commit: 6 }));
+  checker.check(1, silent(leader));
+  checker.check(1, silent(leader));
+  checker.check(1, group({ isSilent: false, last: 8, commit: 7 }));
+  checker.check(1, silent({ last: 8, commit: 8 }));
+  // A restarted member is awake, and falls asleep anew.
+  checker.check(2, silent({ last: 9, commit: 9 }));
+  assertEquals(checker.inputs, 3);
+  violates("silence", () => checker.check(2, silent({ last: 10, commit: 9 })));
+  violates("silence", () => checker.check(2, silent({ last: 9, commit: 9, term: 4 })));
+  violates("silence", () => new Silence().check(1, silent({ commit: 6 })));
+  const behind = [{ member: 2, match: 7 }, { member: 3, match: 6 }];
+  violates("silence", () => new Silence().check(1, silent({ role: "leader", matches: () => behind })));
 });

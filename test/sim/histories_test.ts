@@ -8,8 +8,8 @@ import type { FaultKind } from "../../sim/faults/kinds.ts";
 
 const RUNS = 10;
 
-async function survives(kind: FaultKind): Promise<void> {
-  const report = await runMany({ from: "1", seeds: RUNS, jobs: 1, options: `faults=${kind}+crash-process` });
+async function survives(kind: FaultKind, runs = RUNS): Promise<void> {
+  const report = await runMany({ from: "1", seeds: runs, jobs: 1, options: `faults=${kind}+crash-process` });
   const failed = report.failed.map(({ name, message }) => `deno task sim replay ${name}: ${message}`);
   assertEquals(failed, []);
   assert(report.faults[kind]!.struck > 0, "it did happen");
@@ -24,3 +24,9 @@ Deno.test("a damaged snapshot gives no group up", () => survives("damaged-snapsh
 
 Deno.test("one crash while the others hear each other late leaves no two replicas different", () =>
   survives("crash-with-late-peers"));
+
+Deno.test("what is damaged when somebody wants it is not taken for what was written", () =>
+  survives("flip-before-read", 4));
+
+Deno.test("a leader that comes back to a log that begins within its own keeps nothing of that", () =>
+  survives("stranded-leader", 4));

@@ -301,6 +301,7 @@ Deno.test("what a member says to be durable is looked for on its disk", () => {
       role,
       term,
       base: 0,
+      last: terms.length,
       durable: terms.length,
       isInstalling: false,
       entry: (index: number) => ({ term: terms[index - 1] }),
@@ -320,6 +321,7 @@ Deno.test("what a member says to be durable is looked for on its disk", () => {
     new DurableLog().check("n1", groups, [disk], told(term, vote), false);
   violates("durable-log", checks(member([1, 1, 2, 2]), 2, 1));
   violates("durable-log", checks(member([1, 1, 1]), 2, 1));
+  violates("durable-log", checks(member([1, 1]), 2, 1));
   violates("durable-log", checks(member([1, 1, 2]), 3, 0));
   violates("durable-log", checks(member([1, 1, 2]), 2, 4));
   violates("durable-log", checks(member([1, 1, 2], "leader", 3), 2, 1));
