@@ -407,12 +407,18 @@ function eventOf(operation: Operation, { code, why, bytes, entries }: Outcome): 
   return { kind: "disk", token, ok: false, code, message: `Cannot ${operation.kind} ${paths}: ${why}` };
 }
 
+/** Paths that were looked at: a run has few and uses them often. */
+const goodPaths = new Set<string>();
+const GOOD_PATHS_LIMIT = 4_096;
+
 /** A caller's mistake, not the world's: node code never makes a path of what came from outside. */
 function checkPath(path: string, isFolder = false): string {
-  if (path === "" && isFolder) return path;
+  if ((path === "" && isFolder) || goodPaths.has(path)) return path;
   const good = path.length > 0 && path.length <= 512 &&
     path.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0\\:]/.test(part));
   if (!good) throw new TypeError(`Not a path below the data folder: ${JSON.stringify(path)}`);
+  if (goodPaths.size >= GOOD_PATHS_LIMIT) goodPaths.clear();
+  goodPaths.add(path);
   return path;
 }
 

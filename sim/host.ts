@@ -100,7 +100,7 @@ export class Host implements Target, Platform, Callers {
     } finally {
       world.guard.leave();
     }
-    this.hasChanged = true;
+    this.#change();
   }
 
   /** As a platform for anything with an inbox, in place of a node. */
@@ -223,7 +223,7 @@ export class Host implements Target, Platform, Callers {
     this.#isTurnRequested = false;
     this.#busyUntilUs = world.nowUs + this.#turnCostUs();
     this.turns += 1;
-    this.hasChanged = true;
+    this.#change();
     const { guard } = world;
     guard.enter();
     try {
@@ -262,7 +262,13 @@ export class Host implements Target, Platform, Callers {
     } finally {
       guard.leave();
     }
+    this.#change();
+  }
+
+  /** It is to be looked at after this event. */
+  #change(): void {
     this.hasChanged = true;
+    this.world.haveHostsChanged = true;
   }
 
   #ownCrashDraws(): Draws {
@@ -284,7 +290,7 @@ export class Host implements Target, Platform, Callers {
     this.#inbox = null;
     this.#pausedUntilUs = 0;
     this.#lent.length = 0;
-    this.hasChanged = true;
+    this.#change();
   }
 
   #makeIo(): Io {

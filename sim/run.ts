@@ -360,15 +360,21 @@ class Run {
   }
 
   #afterStep(): void {
-    const { hosts, trace } = this.#world;
-    for (const host of hosts) {
+    const { trace } = this.#world;
+    if (this.#world.haveHostsChanged) this.#lookAtHosts();
+    if (this.#workload.effects.violations.length > 0) this.#checkers.delivery.check(this.#workload.effects);
+    if (trace.events === this.#settings.untilEvent) throw new Stopped();
+  }
+
+  #lookAtHosts(): void {
+    // What a look changes is looked at after the next event.
+    this.#world.haveHostsChanged = false;
+    for (const host of this.#world.hosts) {
       if (!host.hasChanged) continue;
       host.hasChanged = false;
       if (host.isUp && this.#checkers.look(host) === "failed") this.#onFailed(host);
       this.#nemesis.look(host);
     }
-    if (this.#workload.effects.violations.length > 0) this.#checkers.delivery.check(this.#workload.effects);
-    if (trace.events === this.#settings.untilEvent) throw new Stopped();
   }
 
   /** A node that stopped by itself is started again by who watches over it. */

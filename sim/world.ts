@@ -50,6 +50,8 @@ export class World {
   readonly hosts: Host[] = [];
   readonly watcher: Watcher | null;
   nowUs = 0;
+  /** Some host has since the last look at them. */
+  haveHostsChanged = false;
   /** `advance` hands control back after each event from this one on. */
   pauseAtEvent = Infinity;
   readonly #options: WorldOptions;

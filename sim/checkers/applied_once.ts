@@ -4,6 +4,7 @@
  * streams are told apart by their sequences (stream_model.ts).
  */
 import type { Origin } from "../../src/core/origin.ts";
+import { groupKey } from "./keys.ts";
 import { decodeControlCommand } from "../../src/node/control_commands.ts";
 import { EntryKind } from "../../src/raft/mod.ts";
 import { decodeStreamCommand, RECORD_BATCH_FORMAT } from "../../src/stream/mod.ts";
@@ -23,7 +24,7 @@ export class AppliedOnce implements Checker {
     // Number 0 is nobody's: it is sent by several, and doing it twice changes nothing.
     if (origin === null || origin.request === 0) return;
     this.inputs += 1;
-    const key = `${group}/${generation}`;
+    const key = groupKey(group, generation);
     let known = this.#known.get(key);
     if (known === undefined) this.#known.set(key, known = new Map());
     const id = `${origin.member}/${origin.boot}/${origin.request}`;

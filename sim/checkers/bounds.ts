@@ -25,7 +25,9 @@ export class Bounds implements Checker {
     for (const name in node.sizes) {
       const size = node.sizes[name]!;
       this.inputs += 1;
-      if (size > (this.peaks[name] ?? 0)) this.peaks[name] = size;
+      // What does not pass the largest so far was judged with it.
+      if (size <= (this.peaks[name] ?? -1)) continue;
+      this.peaks[name] = size;
       const limit = LIMITS[name] ?? OTHERWISE;
       if (!(size <= limit)) {
         throw new SafetyViolation(this.name, `${name} of ${node.name} is ${size}, its limit is ${limit}`);

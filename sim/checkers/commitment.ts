@@ -8,6 +8,7 @@
  */
 import { crc32c } from "../../src/core/crc32c.ts";
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { groupKey } from "./keys.ts";
 import type { Configuration } from "../../src/raft/types.ts";
 import type { GroupLog } from "./group_logs.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
@@ -76,7 +77,7 @@ export class Commitment implements Checker {
 
   /** Of an entry that was applied. */
   termAt(group: number, generation: number, index: number): number | undefined {
-    return this.#groups.get(`${group}/${generation}`)?.entries.get(index)?.term;
+    return this.#groups.get(groupKey(group, generation))?.entries.get(index)?.term;
   }
 
   /** After a host's turn: what it leads, and what it was the first to apply. */
@@ -187,7 +188,7 @@ export class Commitment implements Checker {
   }
 
   #record(group: number, generation: number): GroupRecord {
-    const key = `${group}/${generation}`;
+    const key = groupKey(group, generation);
     let record = this.#groups.get(key);
     if (record === undefined) {
       this.#groups.set(

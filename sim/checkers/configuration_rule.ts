@@ -7,6 +7,7 @@
  */
 import { crc32c } from "../../src/core/crc32c.ts";
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { groupKey } from "./keys.ts";
 import { encodeConfiguration, EntryKind } from "../../src/raft/mod.ts";
 import type { Configuration } from "../../src/raft/types.ts";
 import type { GroupLog } from "./group_logs.ts";
@@ -36,7 +37,7 @@ export class ConfigurationRule implements Checker {
 
   applied(group: number, generation: number, index: number, kind: number, bytes: Uint8Array): void {
     if (kind !== EntryKind.Configuration) return;
-    const key = `${group}/${generation}`;
+    const key = groupKey(group, generation);
     let committed = this.#committed.get(key);
     if (committed === undefined) this.#committed.set(key, committed = new Map());
     if (!committed.has(index)) committed.set(index, crc32c(bytes));
@@ -112,7 +113,7 @@ export class ConfigurationRule implements Checker {
   committedAt(group: number, generation: number, through: number): number | undefined {
     let at = 0;
     let found: number | undefined;
-    for (const [index, crc] of this.#committed.get(`${group}/${generation}`) ?? []) {
+    for (const [index, crc] of this.#committed.get(groupKey(group, generation)) ?? []) {
       if (index > through || index < at) continue;
       at = index;
       found = crc;

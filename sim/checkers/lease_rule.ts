@@ -8,6 +8,7 @@
 import type { MemberId } from "../../src/core/ids.ts";
 import type { GroupInspection } from "../../src/node/inspection.ts";
 import { majorityOf } from "../../src/raft/mod.ts";
+import { groupKey } from "./keys.ts";
 import type { RaftFrame } from "./raft_messages.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
@@ -49,7 +50,7 @@ export class LeaseRule implements Checker {
   check(group: GroupInspection, localMs: number, electionTimeoutMs: number, clock: LocalClock): void {
     if (group.role !== "leader") return;
     const { memberId, term } = group;
-    const key = `${group.group}/${group.generation}`;
+    const key = groupKey(group.group, group.generation);
     const latest = this.#latest.get(key);
     if (latest === undefined || latest.term < term) this.#latest.set(key, { term, memberId });
     if (localMs >= group.leaseUntilMs) return;

@@ -4,6 +4,7 @@
  * entry conflicts"). And what a member knew to be durable it has after any crash (figure 2, "persistent state").
  */
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { memberKey } from "./keys.ts";
 import type { GroupLog } from "./group_logs.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
@@ -67,5 +68,5 @@ export class LogKept implements Checker {
 }
 
 function keyOf({ group, generation, memberId }: GroupInspection): string {
-  return `${group}/${generation}/${memberId}`;
+  return memberKey(group, generation, memberId);
 }

@@ -3,6 +3,7 @@
  * one table for each group: (index, term) names one content and one predecessor, for ever and everywhere.
  */
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { groupKey } from "./keys.ts";
 import type { GroupLog } from "./group_logs.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
@@ -20,7 +21,7 @@ export class LogMatching implements Checker {
 
   /** The entries from `first` on are new to this member's log. */
   check(group: GroupInspection, log: GroupLog, first: number): void {
-    const key = `${group.group}/${group.generation}`;
+    const key = groupKey(group.group, group.generation);
     let known = this.#known.get(key);
     if (known === undefined) this.#known.set(key, known = new Map());
     for (let index = first; index <= log.last; index++) this.#entry(group, log, known, index);

@@ -18,6 +18,7 @@ import { Elected } from "./elected.ts";
 import { FrameIntegrity } from "./frame_integrity.ts";
 import { FreshReads } from "./fresh_reads.ts";
 import { GroupLog } from "./group_logs.ts";
+import { groupKey } from "./keys.ts";
 import { LastLook } from "./last_look.ts";
 import { LeaseRule, type LocalClock } from "./lease_rule.ts";
 import { Linearizability } from "./linearizability.ts";
@@ -376,7 +377,7 @@ export class Checkers {
   }
 
   #logsOf({ group, generation }: GroupInspection): Map<number, GroupLog> {
-    const key = `${group}/${generation}`;
+    const key = groupKey(group, generation);
     let logs = this.#logs.get(key);
     if (logs === undefined) this.#logs.set(key, logs = new Map());
     return logs;

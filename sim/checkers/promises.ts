@@ -4,6 +4,7 @@
  * frames that arrive, so it is the word that counts and not what the member meant to do.
  */
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { memberKey } from "./keys.ts";
 import { type RaftFrame, raftMessages } from "./raft_messages.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
@@ -32,7 +33,7 @@ export class Promises implements Checker {
       if (message.kind === "snapshot-chunk-reply") continue;
       this.inputs += 1;
       const { group, generation, from, to } = envelope;
-      const told = this.#of(`${group}/${generation}/${from}`);
+      const told = this.#of(memberKey(group, generation, from));
       if (message.term > told.term) told.term = message.term;
       if (message.kind !== "vote-reply" || !message.granted) continue;
       if (told.voteTerm === message.term && told.votedFor !== to) {
@@ -49,7 +50,7 @@ export class Promises implements Checker {
   }
 
   told({ group, generation, memberId }: GroupInspection): Told | undefined {
-    return this.#told.get(`${group}/${generation}/${memberId}`);
+    return this.#told.get(memberKey(group, generation, memberId));
   }
 
   /** What a member holds now against what it told. */

@@ -1,6 +1,7 @@
 /** State machines that applied the same entries are byte for byte the same (Schneider, "Implementing fault-tolerant services", 1990). */
 import { crc32c } from "../../src/core/crc32c.ts";
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { groupKey } from "./keys.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
 /** The states of so many indexes of a group are remembered. */
@@ -16,7 +17,7 @@ export class StateEquality implements Checker {
 
   /** `always`: also at an index at which nobody has been seen yet. */
   check(host: string, incarnation: number, group: GroupInspection, always: boolean): void {
-    const key = `${group.group}/${group.generation}`;
+    const key = groupKey(group.group, group.generation);
     let states = this.#states.get(key);
     if (states === undefined) this.#states.set(key, states = new Map());
     const known = states.get(group.applied);

@@ -4,6 +4,7 @@
  * waits as long from its start. By the member's own clock; a contact counts that an earlier turn has taken in.
  */
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { memberKey } from "./keys.ts";
 import type { LocalClock } from "./lease_rule.ts";
 import type { RaftFrame } from "./raft_messages.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
@@ -45,7 +46,7 @@ export class StickyVotes implements Checker {
     }
     if (kind !== "append" && kind !== "heartbeat" && kind !== "quiesce") return;
     const now = clock(to);
-    if (now !== null) this.#contacts.set(`${group}/${generation}/${to}`, { ...now, term, from });
+    if (now !== null) this.#contacts.set(memberKey(group, generation, to), { ...now, term, from });
   }
 
   /** `turns` that the member's node has taken, `localMs` what its clock shows. */
@@ -57,7 +58,7 @@ export class StickyVotes implements Checker {
     electionTimeoutMs: number,
   ): void {
     const { term, vote, memberId } = group;
-    const key = `${group.group}/${group.generation}/${memberId}`;
+    const key = memberKey(group.group, group.generation, memberId);
     const before = this.#seen.get(key);
     if (before?.incarnation !== incarnation) {
       const waits = before !== undefined && term > 0 && group.configuration.incoming.length > 1;

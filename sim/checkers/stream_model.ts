@@ -14,6 +14,7 @@ import {
   RECORD_BATCH_FORMAT,
   type RecordBatchHeader,
 } from "../../src/stream/mod.ts";
+import { groupKey } from "./keys.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
 interface Session {
@@ -52,13 +53,14 @@ export class StreamModel implements Checker {
   /** Members compared. */
   inputs = 0;
   readonly #models = new Map<string, Model>();
-  readonly #lookedAt = new Map<string, number>();
+  /** By host and group: of which incarnation, and after which entry. */
+  readonly #lookedAt = new Map<string, Map<string, { incarnation: number; applied: number }>>();
 
   /** An entry was handed to a state machine; the first time counts. */
   applied(group: number, generation: number, index: number, kind: number, bytes: Uint8Array): void {
     // The control group and users' state machines are no streams.
     if (group === 0 || (kind === EntryKind.Command && bytes[0] === MACHINE_COMMAND_FORMAT)) return;
-    const model = this.#modelOf(`${group}/${generation}`);
+    const model = this.#modelOf(groupKey(group, generation));
     if (index !== model.applied + 1) return;
     model.applied = index;
     if (kind === EntryKind.Command) apply(model, index, bytes);
@@ -73,10 +75,8 @@ export class StreamModel implements Checker {
     applied: number,
     stream: StreamInspection,
   ): void {
-    const key = `${stream.group}/${generation}`;
-    const place = `${host}/${incarnation}/${key}`;
-    if (this.#lookedAt.get(place) === applied) return;
-    this.#lookedAt.set(place, applied);
+    const key = groupKey(stream.group, generation);
+    if (!this.#isNew(host, incarnation, key, applied)) return;
     const expected = this.#models.get(key)?.after.get(applied);
     if (expected === undefined) return;
     this.inputs += 1;
@@ -95,6 +95,19 @@ export class StreamModel implements Checker {
         `${name} of member ${member} is at ${offset} in epoch ${epoch}, by its log at ${own?.offset} in ${own?.epoch}`,
       );
     }
+  }
+
+  #isNew(host: string, incarnation: number, key: string, applied: number): boolean {
+    let looks = this.#lookedAt.get(host);
+    if (looks === undefined) this.#lookedAt.set(host, looks = new Map());
+    const look = looks.get(key);
+    if (look === undefined) looks.set(key, { incarnation, applied });
+    else {
+      if (look.incarnation === incarnation && look.applied === applied) return false;
+      look.incarnation = incarnation;
+      look.applied = applied;
+    }
+    return true;
   }
 
   #modelOf(key: string): Model {

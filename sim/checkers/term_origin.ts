@@ -4,6 +4,7 @@
  * does. Broken, terms grow wherever a member is cut off, and each return costs the mesh its leader.
  */
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { groupKey } from "./keys.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
 export class TermOrigin implements Checker {
@@ -13,12 +14,12 @@ export class TermOrigin implements Checker {
 
   /** A candidate's request for votes arrived somewhere. */
   announced(group: number, generation: number, term: number): void {
-    this.#of(`${group}/${generation}`).add(term);
+    this.#of(groupKey(group, generation)).add(term);
   }
 
   check({ group, generation, name, memberId, term, vote, role }: GroupInspection): void {
     if (term === 0) return;
-    const begun = this.#of(`${group}/${generation}`);
+    const begun = this.#of(groupKey(group, generation));
     if (begun.has(term)) return;
     this.inputs += 1;
     if (vote !== memberId) {

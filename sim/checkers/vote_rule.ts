@@ -3,6 +3,7 @@
  * length (Raft paper, section 5.4.1). The loss that follows where it is broken needs a rare sequence; the vote itself can be seen.
  */
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { memberKey } from "./keys.ts";
 import type { GroupLog } from "./group_logs.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
@@ -33,7 +34,7 @@ export class VoteRule implements Checker {
 
   check(incarnation: number, group: GroupInspection, log: GroupLog): void {
     const { term, vote, memberId } = group;
-    const member = `${group.group}/${group.generation}/${memberId}`;
+    const member = memberKey(group.group, group.generation, memberId);
     // Of a log that is empty above its snapshot the last term cannot be seen.
     const lastTerm = log.last === 0 ? 0 : log.entry(log.last)?.term ?? -1;
     const before = this.#seen.get(member);

@@ -10,6 +10,8 @@ export interface FiledGroup {
   base: number;
   term: number;
   vote: number;
+  /** No entry lies above it. */
+  last: number;
   /** Index to term, above the base. */
   readonly entries: Map<number, number>;
 }
@@ -116,7 +118,7 @@ class Records {
 
   #open(id: number, generation: number): void {
     if (this.#groups.get(id)?.generation === generation) return;
-    this.#groups.set(id, { generation, base: 0, term: 0, vote: 0, entries: new Map() });
+    this.#groups.set(id, { generation, base: 0, term: 0, vote: 0, last: 0, entries: new Map() });
   }
 
   #base(group: FiledGroup): void {
@@ -138,10 +140,12 @@ class Records {
 
   /** What is not a copy takes the place of all that followed. */
   #put(group: FiledGroup, index: number, term: number, isCopy: boolean): void {
-    if (!isCopy) {
+    if (!isCopy && index <= group.last) {
       for (const known of [...group.entries.keys()]) if (known >= index) group.entries.delete(known);
+      group.last = index;
     }
     group.entries.set(index, term);
+    if (index > group.last) group.last = index;
   }
 
   #group(): FiledGroup {
@@ -159,6 +163,6 @@ class Records {
   }
   #u64(): number {
     this.#at += 8;
-    return Number(this.#view.getBigUint64(this.#at - 8));
+    return this.#view.getUint32(this.#at - 8) * 0x1_0000_0000 + this.#view.getUint32(this.#at - 4);
   }
 }

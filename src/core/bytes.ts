@@ -11,6 +11,10 @@ const TWO_32 = 0x1_0000_0000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** Texts up to here are mostly names: where they are ASCII, a loop is done before the runtime's coder has been called. */
+const SHORT_TEXT = 16;
+const ASCII_LIMIT = 0x80;
+
 export const EMPTY_BYTES = new Uint8Array(0);
 
 /** Writes a safe integer as u64 without BigInt. */
@@ -100,7 +104,21 @@ export class ByteWriter {
   }
   /** u32 length, then UTF-8. */
   text(value: string): this {
-    return this.blob(encoder.encode(value));
+    return value.length <= SHORT_TEXT && this.#shortText(value) ? this : this.blob(encoder.encode(value));
+  }
+  /** False where the text is not ASCII, and nothing is written. */
+  #shortText(value: string): boolean {
+    const at = this.reserve(4 + value.length);
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      if (code >= ASCII_LIMIT) {
+        this.#length = at;
+        return false;
+      }
+      this.#bytes[at + 4 + i] = code;
+    }
+    this.#view.setUint32(at, value.length);
+    return true;
   }
   patchU32(at: number, value: number): void {
     this.#view.setUint32(at, value);
@@ -194,11 +212,24 @@ export function encodeText(text: string): Uint8Array<ArrayBuffer> {
 
 /** Strict UTF-8; throws `DecodeError`. */
 export function decodeText(bytes: Uint8Array): string {
+  const short = bytes.length <= SHORT_TEXT ? shortText(bytes) : null;
+  if (short !== null) return short;
   try {
     return decoder.decode(bytes);
   } catch {
     throw new DecodeError("Not valid UTF-8");
   }
+}
+
+/** Null where it is not ASCII. */
+function shortText(bytes: Uint8Array): string | null {
+  let text = "";
+  for (let i = 0; i < bytes.length; i++) {
+    const code = bytes[i]!;
+    if (code >= ASCII_LIMIT) return null;
+    text += String.fromCharCode(code);
+  }
+  return text;
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -210,10 +210,10 @@ export class Node implements Inbox {
         requests: runtime.requests.size,
         reads: this.#reads.size,
         flows: runtime.flows.size,
-        appendLoads: [...runtime.groups.values()].reduce((total, each) => total + each.appendLoads, 0),
+        appendLoads: sumOf(runtime.groups, (each) => each.appendLoads),
         damagedEntries: runtime.repair.size,
         walSegments: wal.segments,
-        outboxBatches: [...runtime.streams.values()].reduce((total, each) => total + each.outboxBatches, 0),
+        outboxBatches: sumOf(runtime.streams, (each) => each.outboxBatches),
       },
     };
   }
@@ -572,4 +572,10 @@ export class Node implements Inbox {
     if (runtime.state === "member") earliest = Math.min(earliest, this.#reconcileAtMs);
     return earliest;
   }
+}
+
+function sumOf<Item>(items: ReadonlyMap<unknown, Item>, amount: (item: Item) => number): number {
+  let sum = 0;
+  for (const item of items.values()) sum += amount(item);
+  return sum;
 }

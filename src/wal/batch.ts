@@ -7,7 +7,7 @@ import { ByteWriter } from "../core/bytes.ts";
 import { crc32c } from "../core/crc32c.ts";
 import type { GroupId, Lsn, Term } from "../core/ids.ts";
 import type { Extent, NewContent } from "./extent.ts";
-import { FILE_HEADER_BYTES, writeBatchHeader, writeFileHeader } from "./format.ts";
+import { BATCH_HEADER_BYTES, FILE_HEADER_BYTES, writeBatchHeader, writeFileHeader } from "./format.ts";
 
 /** One content of the payload. */
 interface Piece {
@@ -109,10 +109,11 @@ export class Batch {
   encode(segment: number, offset: number, previousCrc: number): EncodedBatch {
     assert(this.opensSegment === (offset === 0), "a batch opens a segment at the file's start");
     const payloadCrc = this.#payloadCrc();
-    const header = new ByteWriter(128 + this.records.length);
-    if (this.opensSegment) writeFileHeader(header, segment);
-    const fileHeaderBytes = header.length;
-    const headerCrc = writeBatchHeader(header, {
+    const fileHeaderBytes = this.opensSegment ? FILE_HEADER_BYTES : 0;
+    const headBytes = fileHeaderBytes + BATCH_HEADER_BYTES + this.records.length;
+    const out = new ByteWriter(headBytes + this.#payloadBytes);
+    if (this.opensSegment) writeFileHeader(out, segment);
+    const headerCrc = writeBatchHeader(out, {
       segment,
       lsn: this.lsn,
       offset: offset + fileHeaderBytes,
@@ -122,16 +123,13 @@ export class Batch {
       headRecords: this.#headRecords,
       records: this.#recordCount,
     }, this.records.view());
-    const bytes = new Uint8Array(header.length + this.#payloadBytes);
-    bytes.set(header.view());
-    let at = header.length;
     for (const piece of this.#pieces) {
-      bytes.set(piece.bytes, at);
-      piece.offset = offset + at;
-      at += piece.bytes.length;
+      piece.offset = offset + out.length;
+      out.raw(piece.bytes);
     }
-    assert(at === bytes.length, "the pieces fill the payload");
-    return { bytes, headerCrc, headBytes: fileHeaderBytes + this.#headRecordBytes };
+    assert(out.length === headBytes + this.#payloadBytes, "the pieces fill the payload");
+    // The writer is as large as the batch and nobody writes to it again.
+    return { bytes: out.view(), headerCrc, headBytes: fileHeaderBytes + this.#headRecordBytes };
   }
 
   /** Calls nobody: lists where each content lies, once encoded. */

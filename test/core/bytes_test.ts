@@ -1,6 +1,14 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { ByteReader, ByteWriter, concatBytes, equalBytes, fromHex, toHex } from "../../src/core/bytes.ts";
+import {
+  ByteReader,
+  ByteWriter,
+  concatBytes,
+  decodeText,
+  equalBytes,
+  fromHex,
+  toHex,
+} from "../../src/core/bytes.ts";
 import { DecodeError } from "../../src/core/errors.ts";
 import { MAX_NUMBER } from "../../src/core/ids.ts";
 
@@ -54,6 +62,26 @@ Deno.test("blob() and text() refuse more than their limit before they take it", 
   assertThrows(() => new ByteReader(bytes).text(11), DecodeError);
   assertEquals(new ByteReader(bytes).text(12), "twelve bytes");
   assertThrows(() => new ByteReader(new Uint8Array([0, 0, 0, 2, 0xff, 0xfe])).text(), DecodeError);
+});
+
+Deno.test("short texts are the same bytes as long ones, wherever they are not ASCII", () => {
+  const encoder = new TextEncoder();
+  for (let length = 0; length <= 20; length++) {
+    for (const odd of ["a", "\x00", "\x7f", "\x80", "\u00e9", "\u20ac", "\ud83d\ude00", "\ufeff", "\ud800"]) {
+      for (let at = 0; at <= length; at++) {
+        const text = "x".repeat(at) + odd + "y".repeat(length - at);
+        const bytes = new ByteWriter(1).u8(7).text(text).u8(9).take();
+        const encoded = encoder.encode(text);
+        assertEquals(bytes, new ByteWriter().u8(7).blob(encoded).u8(9).take());
+        assertEquals(new ByteReader(bytes, 1).text(), text.toWellFormed());
+      }
+      if (length > 0) {
+        const broken = new Uint8Array(length).fill(0x61);
+        broken[length - 1] = 0xe2;
+        assertThrows(() => decodeText(broken), DecodeError);
+      }
+    }
+  }
 });
 
 Deno.test("hexadecimal round-trips and refuses what is none", () => {
