@@ -315,8 +315,19 @@ const stream = command(
     ),
     command(
       "close",
-      object({ command: constant("stream-close"), name: argument(text("STREAM")), ...target }),
-      described(message`Close a stream for good`),
+      object({
+        command: constant("stream-close"),
+        name: argument(text("STREAM")),
+        discard: option("--discard", {
+          description:
+            message`Drop it at once: what was not processed is lost, and nobody who is away is waited for`,
+        }),
+        ...target,
+      }),
+      described(
+        message`Close a stream for good; it is dropped once everything in it is processed`,
+        "stream close orders",
+      ),
     ),
   ),
   described(message`Streams`),

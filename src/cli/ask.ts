@@ -36,7 +36,7 @@ const CALLS: { readonly [Command in Arguments["command"]]?: (args: ArgumentsOf<C
     borrow,
   }),
   "stream-ls": () => ({ kind: "stream-list" }),
-  "stream-close": ({ name }) => ({ kind: "stream-close", name }),
+  "stream-close": ({ name, discard }) => ({ kind: "stream-close", name, discard }),
 };
 
 /** Null where the command is not one call. */

@@ -28,8 +28,11 @@ export class StreamClient {
     return streams.find((stream) => stream.name === this.name) ?? null;
   }
 
-  /** Refuses new messages from now on; what is in it can still be received. */
-  async close(): Promise<void> {
-    await this.#face.call({ kind: "stream-close", name: this.name });
+  /**
+   * Refuses new messages from now on; what is in it can still be received. Once every subscription has processed everything,
+   * and all members know, the stream is dropped and its name is free. `discard`: at once, whatever was not processed.
+   */
+  async close(options: { readonly discard?: boolean } = {}): Promise<void> {
+    await this.#face.call({ kind: "stream-close", name: this.name, discard: options.discard ?? false });
   }
 }

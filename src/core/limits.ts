@@ -28,6 +28,8 @@ export const ADDRESSES_PER_MEMBER_LIMIT = 8;
 export const INVITATIONS_LIMIT = 1000;
 
 export const STREAMS_LIMIT = 10_000;
+/** Names of dropped streams that are remembered. */
+export const TOMBSTONES_LIMIT = 1000;
 /** Replicated state machines of users. */
 export const MACHINES_LIMIT = 1000;
 export const STREAM_MEMBERS_LIMIT = 10;

@@ -30,6 +30,15 @@ export class Agenda {
     this.#touched.add(planned);
   }
 
+  /** The group is there no longer; its items in the heap count for nothing. */
+  delete(group: Group): void {
+    const planned = this.#planned.get(group);
+    if (planned === undefined) return;
+    planned.dueMs = planned.placedMs = Infinity;
+    this.#planned.delete(group);
+    this.#touched.delete(planned);
+  }
+
   clear(): void {
     this.#planned.clear();
     this.#touched.clear();

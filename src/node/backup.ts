@@ -157,9 +157,12 @@ export class Backups {
   *#stream(backup: Backup, record: StreamRecord): Task<void> {
     const runtime = this.#runtime;
     const opened = runtime.now + runtime.callTimeoutMs;
-    yield* this.#until(backup, opened, () => runtime.streams.has(record.group), () => {
+    const isGone = () => !runtime.controlState!.groups().has(record.group);
+    yield* this.#until(backup, opened, () => runtime.streams.has(record.group) || isGone(), () => {
       throw new SennitError("NOT_READY", `Stream ${record.name} is being opened here: repeat the backup`);
     });
+    // As a stream of other nodes: what is missing says so.
+    if (isGone()) return;
     const host = runtime.streams.get(record.group)!;
     const { group } = host;
     yield* this.#confirm(backup, runtime.attend(host).reads);

@@ -2,7 +2,7 @@
  * Full log replicas that a stream borrows: members that are neither source nor target, hold every batch, vote and deliver
  * nothing. A stream of a source and one target stops committing while either is away; with one replica more it goes on.
  *
- * Every member says in the control log how many bytes it lends. What is taken of it is the retention of all open streams
+ * Every member says in the control log how many bytes it lends. What is taken of it is the retention of all streams
  * that it is borrowed by, and the log's own order decides who comes first. A pure function of replicated state.
  */
 import type { MemberId } from "../core/ids.ts";
@@ -13,9 +13,9 @@ export function borrowedBy({ source, targets, initial }: StreamRecord): readonly
   return initial.incoming.filter((member) => member !== source && !targets.includes(member));
 }
 
-/** Bytes of what `member` lends that open streams may use. */
+/** Bytes of what `member` lends that these streams may use. */
 export function borrowedBytes(member: MemberId, streams: readonly StreamRecord[]): number {
-  return streams.filter((stream) => !stream.closed && borrowedBy(stream).includes(member))
+  return streams.filter((stream) => borrowedBy(stream).includes(member))
     .reduce((total, { retentionBytes }) => total + retentionBytes, 0);
 }
 

@@ -3,7 +3,6 @@ import { drawBytes } from "../io/mod.ts";
 import { fromHex, toHex } from "../core/bytes.ts";
 import { unreachable } from "../core/assert.ts";
 import { SennitError } from "../core/errors.ts";
-import type { Flow } from "../core/flow.ts";
 import { CONTROL_GROUP, isCount, type MemberId, type Token } from "../core/ids.ts";
 import {
   LIST_ENTRIES_LIMIT,
@@ -19,10 +18,10 @@ import type { Origin } from "../core/origin.ts";
 import { checkNodeName, encodeInvitation, SECRET_BYTES } from "../security/mod.ts";
 import { checkKey, checkName, checkNumber, checkSize } from "./call_checks.ts";
 import type { Call } from "./calls.ts";
-import { cryptoResult, type NodeCompletion } from "./completions.ts";
+import { issueClient } from "./client_credentials.ts";
 import { type ControlCommand, encodeControlCommand } from "./control_commands.ts";
-import type { ControlResult } from "./control_state.ts";
-import { SECOND_FEATURE_LEVEL } from "./feature_level.ts";
+import type { ControlResult, StreamRecord } from "./control_state.ts";
+import { FOURTH_FEATURE_LEVEL, SECOND_FEATURE_LEVEL } from "./feature_level.ts";
 import type { Enrolment } from "./enrolment.ts";
 import type { Group } from "./group.ts";
 import { hashJoinKey } from "./founding.ts";
@@ -30,6 +29,7 @@ import { type MachineHost, machineMissing } from "./machine_host.ts";
 import type { Membership } from "./membership.ts";
 import type { Reads } from "./reads.ts";
 import type { Runtime } from "./runtime.ts";
+import { streamDropped } from "./replies.ts";
 import { nodeStatus, streamStatus } from "./status.ts";
 import type { StreamHost } from "./stream_host.ts";
 
@@ -168,7 +168,9 @@ export class CallHandler {
       case "stream-open":
         return this.#openStream(token, call);
       case "stream-close":
-        return this.#submit(token, { kind: "close-stream", name: call.name });
+        return call.discard
+          ? this.#discardStream(token, call.name)
+          : this.#submit(token, { kind: "close-stream", name: call.name });
       case "stream-list":
         return this.#read(
           token,
@@ -247,6 +249,7 @@ export class CallHandler {
           return this.#runtime.callers.reply(token, { kind: "version", version: result.version });
         case "stream-created":
         case "stream-closed":
+        case "stream-dropped":
           return this.#runtime.callers.reply(token, {
             kind: "stream",
             stream: streamStatus(this.#runtime, result.stream),
@@ -475,6 +478,24 @@ export class CallHandler {
     else this.#atLevel(token, SECOND_FEATURE_LEVEL, "A borrowed replica", create);
   }
 
+  #discardStream(token: Token, name: string): void {
+    this.#atLevel(token, FOURTH_FEATURE_LEVEL, "Dropping a stream", () => {
+      const { group } = this.#streamNamed(name);
+      this.#submit(token, { kind: "drop-stream", group, forced: true });
+    });
+  }
+
+  #streamNamed(name: string): StreamRecord {
+    const state = this.#runtime.controlState!;
+    const record = state.stream(name);
+    if (record !== null) return record;
+    if (state.tombstone(name) !== null) throw streamDropped(name);
+    throw new SennitError(
+      "UNKNOWN_STREAM",
+      `Stream ${name} does not exist: open it with \`sennit stream open\``,
+    );
+  }
+
   #transfer(token: Token, stream: string, to: string): void {
     if (stream === "" || stream === CONTROL_NAME) {
       this.#transferGroup(token, this.#runtime.control!.group, to);
@@ -504,8 +525,7 @@ export class CallHandler {
   }
 
   #streams() {
-    const runtime = this.#runtime;
-    return runtime.controlState!.streams().map((record) => streamStatus(runtime, record));
+    return this.#runtime.controlState!.streams().map((record) => streamStatus(this.#runtime, record));
   }
 
   /** Uses a machine that this node is a member of; the directory is brought up to date where it is not open here. */
@@ -539,11 +559,7 @@ export class CallHandler {
   #useStream(call: WaitingCall): void {
     const runtime = this.#runtime;
     this.#requireMember();
-    const record = runtime.controlState!.stream(call.name);
-    if (record === null) {
-      const text = `Stream ${call.name} does not exist: open it with \`sennit stream open\``;
-      throw new SennitError("UNKNOWN_STREAM", text);
-    }
+    const record = this.#streamNamed(call.name);
     const host = runtime.streams.get(record.group);
     if (host !== undefined) return call.use(runtime.attend(host));
     const members = record.initial.incoming;
@@ -559,29 +575,4 @@ export class CallHandler {
     }
     this.#waiting.push(call);
   }
-}
-
-function* issueClient(
-  runtime: Runtime,
-  authority: { readonly certificate: string; readonly privateKey: string },
-  name: string,
-  role: "client" | "admin",
-): Flow<{ certificate: string; privateKey: string }, NodeCompletion> {
-  const { io } = runtime;
-  const subject = { role, name, number: 0, hosts: [] };
-  const key = cryptoResult(
-    yield (token) => io.crypto.submit({ kind: "create-key", subject, wallMs: io.clock.wallMs() }, token),
-  );
-  const issued = cryptoResult(
-    yield (token) =>
-      io.crypto.submit({
-        kind: "issue",
-        authorityCertificate: authority.certificate,
-        authorityPrivateKey: authority.privateKey,
-        publicKey: key.publicKey,
-        subject,
-        wallMs: io.clock.wallMs(),
-      }, token),
-  );
-  return { certificate: issued.certificate, privateKey: key.privateKey };
 }

@@ -67,7 +67,8 @@ export type Call =
     /** So many members that are neither source nor target hold the log and vote; within what they lend. */
     readonly borrow: number;
   }
-  | { readonly kind: "stream-close"; readonly name: string }
+  /** `discard`: it is dropped at once, whatever was not processed and whoever was away. */
+  | { readonly kind: "stream-close"; readonly name: string; readonly discard: boolean }
   /** Reply: `streams`. */
   | { readonly kind: "stream-list" }
   /** Fences earlier sessions of that name. Reply: `producer`. */
@@ -303,6 +304,8 @@ export interface MeshEvent {
     | "ROLE_CHANGED"
     | "STREAM_OPENED"
     | "STREAM_CLOSED"
+    /** A closed stream is gone for good, and its name is free. */
+    | "STREAM_DROPPED"
     | "POLICY_CHANGED"
     | "FEATURE_LEVEL_RAISED"
     /** A node of this mesh at another recovery epoch was met: left behind by a recovery, or recovered apart. */

@@ -5,7 +5,7 @@
  */
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
 import { DecodeError, SennitError } from "../core/errors.ts";
-import type { MemberId, NodeNumber } from "../core/ids.ts";
+import type { GroupId, MemberId, NodeNumber } from "../core/ids.ts";
 import {
   ADDRESSES_PER_MEMBER_LIMIT,
   KEY_BYTES_LIMIT,
@@ -92,6 +92,11 @@ export type ControlCommand =
     /** The member lends so many bytes to streams that it is neither source nor target of. */
     | { readonly kind: "lend-space"; readonly member: MemberId; readonly bytes: number }
     | { readonly kind: "close-stream"; readonly name: string }
+    /**
+     * The stream whose group this is goes for good, and its name is free. Unless `forced`, whoever says so knows that all
+     * members of the group have applied its end.
+     */
+    | { readonly kind: "drop-stream"; readonly group: GroupId; readonly forced: boolean }
     | { readonly kind: "create-machine"; readonly name: string; readonly members: readonly string[] }
     | { readonly kind: "raise-feature-level"; readonly level: number }
     /** What reads by lease rest on, for all members and for good. */
@@ -115,6 +120,7 @@ const KIND: Record<ControlCommand["kind"], number> = {
   "raise-feature-level": 14,
   "lend-space": 15,
   "agree-lease": 16,
+  "drop-stream": 17,
 };
 
 const POLICIES: readonly JoinPolicy[] = ["OPEN", "KEY_REQUIRED", "CLOSED"];
@@ -195,6 +201,9 @@ function writeControlCommand(command: ControlCommand): Uint8Array<ArrayBuffer> {
       break;
     case "close-stream":
       writer.text(command.name);
+      break;
+    case "drop-stream":
+      writer.u64(command.group).bool(command.forced);
       break;
     case "create-machine":
       writer.text(command.name);
@@ -325,6 +334,8 @@ function decodeBody(kind: number, origin: Origin, reader: ByteReader): ControlCo
       return { kind: "lend-space", origin, member: reader.u64() as MemberId, bytes: reader.u64() };
     case KIND["close-stream"]:
       return { kind: "close-stream", origin, name: reader.text(STREAM_NAME_BYTES_LIMIT) };
+    case KIND["drop-stream"]:
+      return { kind: "drop-stream", origin, group: reader.u64() as GroupId, forced: reader.bool() };
     case KIND["create-machine"]:
       return {
         kind: "create-machine",

@@ -1,6 +1,6 @@
 /** What the control state keeps of members, streams and machines, and what applying an entry to it brings about. */
 import type { ErrorCode } from "../core/errors.ts";
-import type { GroupId, MemberId } from "../core/ids.ts";
+import type { GroupId, Index, MemberId } from "../core/ids.ts";
 import type { Origin } from "../core/origin.ts";
 import type { Configuration } from "../raft/mod.ts";
 import type { Candidate } from "./control_commands.ts";
@@ -22,6 +22,15 @@ export interface StreamRecord {
   /** The group's configuration before its first entry. */
   readonly initial: Configuration;
   readonly closed: boolean;
+}
+
+/** What was a stream's name; see tombstones.ts. */
+export interface Tombstone {
+  readonly name: string;
+  /** Of the group that is gone. */
+  readonly group: GroupId;
+  /** The index of the entry that dropped it. */
+  readonly droppedAt: Index;
 }
 
 /** A user's state machine that has a group of its own. */
@@ -60,6 +69,7 @@ export type ControlResult =
     }
     | { readonly kind: "stream-created"; readonly stream: StreamRecord }
     | { readonly kind: "stream-closed"; readonly stream: StreamRecord }
+    | { readonly kind: "stream-dropped"; readonly stream: StreamRecord }
     | { readonly kind: "space-lent"; readonly member: MemberId }
     | { readonly kind: "machine-created"; readonly machine: MachineRecord }
     | { readonly kind: "feature-level-raised"; readonly level: number }

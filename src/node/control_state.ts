@@ -29,15 +29,17 @@ import {
   writeTexts,
 } from "./control_commands.ts";
 import { borrowedReplicas } from "./borrowing.ts";
-import type { ControlResult, MachineRecord, Member, StreamRecord } from "./control_records.ts";
+import type { ControlResult, MachineRecord, Member, StreamRecord, Tombstone } from "./control_records.ts";
 import { LIST_LIMIT, readMembers, readStream, writeMembers, writeStream } from "./directory_codec.ts";
 import {
   FEATURE_LEVEL,
   FIRST_FEATURE_LEVEL,
+  FOURTH_FEATURE_LEVEL,
   SECOND_FEATURE_LEVEL,
   THIRD_FEATURE_LEVEL,
 } from "./feature_level.ts";
 import { KeyValues } from "./key_values.ts";
+import { Tombstones } from "./tombstones.ts";
 
 export type { ControlResult, MachineRecord, Member, StreamRecord } from "./control_records.ts";
 
@@ -50,6 +52,8 @@ const LEVELLED_STATE_FORMAT = 3;
 const LENDING_STATE_FORMAT = 4;
 /** As before, with what leases rest on; written from the third level on, once that is agreed. */
 const LEASING_STATE_FORMAT = 5;
+/** As before, with names of dropped streams, and a byte that says whether leases are agreed on; written only where there are any. */
+const DROPPING_STATE_FORMAT = 6;
 
 export class ControlState {
   #applied = 0 as Index;
@@ -64,6 +68,7 @@ export class ControlState {
   #shares = new Map<MemberId, Uint8Array>();
   #streams = new Map<string, StreamRecord>();
   #machines = new Map<string, MachineRecord>();
+  #tombstones = new Tombstones();
   /** Bytes that members lend to streams of others; who lends nothing is not in it. */
   #lent = new Map<MemberId, number>();
   #lease: LeaseTerms | null = null;
@@ -119,6 +124,14 @@ export class ControlState {
   streams(): readonly StreamRecord[] {
     return [...this.#streams.values()];
   }
+  /** What was a stream of this name; null where there was none, or is one again. */
+  tombstone(name: string): Tombstone | null {
+    return this.#tombstones.find(name);
+  }
+  /** Groups of streams and machines; any other that was created so far is gone for good. */
+  groups(): ReadonlySet<GroupId> {
+    return new Set([...this.#streams.values(), ...this.#machines.values()].map(({ group }) => group));
+  }
   /** Bytes that a member lends to streams of others. */
   lentBytes(member: MemberId): number {
     return this.#lent.get(member) ?? 0;
@@ -170,6 +183,8 @@ export class ControlState {
         return this.#createStream(index, command);
       case "close-stream":
         return this.#closeStream(command);
+      case "drop-stream":
+        return this.#dropStream(index, command);
       case "lend-space":
         if (!this.#members.has(command.member)) return refuse(command, "UNKNOWN_MEMBER", "No such member");
         if (this.#featureLevel < SECOND_FEATURE_LEVEL) {
@@ -324,8 +339,10 @@ export class ControlState {
   }
 
   #createStream(index: Index, command: ControlCommand & { kind: "create-stream" }): ControlResult {
-    if (this.#streams.has(command.name)) {
-      return refuse(command, "STREAM_EXISTS", `Stream ${command.name} exists already`);
+    const old = this.#streams.get(command.name);
+    if (old !== undefined) {
+      const text = old.closed ? "is closed and not dropped yet: see `sennit stream close`" : "exists already";
+      return refuse(command, "STREAM_EXISTS", `Stream ${command.name} ${text}`);
     }
     if (this.#streams.size >= STREAMS_LIMIT) {
       return refuse(command, "OVERLOADED", `There are ${STREAMS_LIMIT} streams, which is the limit`);
@@ -343,7 +360,8 @@ export class ControlState {
       bytes: command.retentionBytes,
       taken: ids,
       members: this.members(),
-      streams: this.streams(),
+      // What is closed lies on disks until it is dropped, which the first builds do not do.
+      streams: this.streams().filter(({ closed }) => !closed || this.#featureLevel >= FOURTH_FEATURE_LEVEL),
       lent: this.#lent,
     });
     if (borrowed.kind === "refused") return refuse(command, "OVERLOADED", borrowed.message);
@@ -359,6 +377,7 @@ export class ControlState {
       closed: false,
     };
     this.#streams.set(stream.name, stream);
+    this.#tombstones.remove(stream.name);
     return { kind: "stream-created", origin: command.origin, stream };
   }
 
@@ -405,10 +424,30 @@ export class ControlState {
 
   #closeStream(command: ControlCommand & { kind: "close-stream" }): ControlResult {
     const old = this.#streams.get(command.name);
+    if (old === undefined && this.#tombstones.find(command.name) !== null) {
+      return refuse(command, "STREAM_CLOSED", `Stream ${command.name} is closed, and dropped`);
+    }
     if (old === undefined) return refuse(command, "UNKNOWN_STREAM", `Stream ${command.name} does not exist`);
     const stream = { ...old, closed: true };
     this.#streams.set(stream.name, stream);
     return { kind: "stream-closed", origin: command.origin, stream };
+  }
+
+  #dropStream(index: Index, command: ControlCommand & { kind: "drop-stream" }): ControlResult {
+    const { group, forced, origin } = command;
+    if (this.#featureLevel < FOURTH_FEATURE_LEVEL) {
+      return refuse(command, "INVALID_ARGUMENT", "Dropping a stream needs the fourth feature level");
+    }
+    const stream = this.streams().find((each) => each.group === group);
+    if (stream === undefined) {
+      return refuse(command, "UNKNOWN_STREAM", `No stream has group ${group} any more`);
+    }
+    if (!stream.closed && !forced) {
+      return refuse(command, "INVALID_ARGUMENT", `Stream ${stream.name} is open: close it first`);
+    }
+    this.#streams.delete(stream.name);
+    this.#tombstones.add({ name: stream.name, group, droppedAt: index });
+    return { kind: "stream-dropped", origin, stream: { ...stream, closed: true } };
   }
 
   #raiseFeatureLevel(command: ControlCommand & { kind: "raise-feature-level" }): ControlResult {
@@ -459,16 +498,9 @@ export class ControlState {
   /** Byte for byte equal on all members that applied the same entries. */
   encode(): Uint8Array<ArrayBuffer> {
     const writer = new ByteWriter(4096);
-    const isLending = this.#lent.size > 0;
-    if (this.#featureLevel > FIRST_FEATURE_LEVEL) {
-      writer.u8(
-        this.#lease !== null
-          ? LEASING_STATE_FORMAT
-          : isLending
-          ? LENDING_STATE_FORMAT
-          : LEVELLED_STATE_FORMAT,
-      ).u32(this.#featureLevel);
-    } else writer.u8(this.#machines.size === 0 ? STATE_FORMAT : MACHINES_FORMAT);
+    const format = this.#format();
+    writer.u8(format);
+    if (format >= LEVELLED_STATE_FORMAT) writer.u32(this.#featureLevel);
     writer.u64(this.#applied).text(this.#meshId).text(this.#meshName);
     writeAdmission(writer, this.#admission);
     writeTexts(writer, this.#trust);
@@ -483,26 +515,37 @@ export class ControlState {
     for (const [member, sealed] of this.#shares) writer.u64(member).blob(sealed);
     writer.u32(this.#streams.size);
     for (const stream of this.#streams.values()) writeStream(writer, stream);
-    const hasMachines = this.#featureLevel > FIRST_FEATURE_LEVEL || this.#machines.size > 0;
-    if (hasMachines) writer.u32(this.#machines.size);
+    if (format >= MACHINES_FORMAT) writer.u32(this.#machines.size);
     for (const { group, name, initial } of this.#machines.values()) {
       writer.u64(group).text(name);
       writeMembers(writer, initial.incoming);
     }
-    if (isLending || this.#lease !== null) {
+    if (format >= LENDING_STATE_FORMAT) {
       writer.u32(this.#lent.size);
       for (const [member, bytes] of this.#lent) writer.u64(member).u64(bytes);
     }
+    if (format >= DROPPING_STATE_FORMAT) writer.bool(this.#lease !== null);
     if (this.#lease !== null) writeLease(writer, this.#lease);
+    if (format >= DROPPING_STATE_FORMAT) this.#tombstones.write(writer);
     this.#keyValues.write(writer);
     return writer.take();
+  }
+
+  /** The oldest that says everything: an earlier build reads what it can. */
+  #format(): number {
+    if (this.#featureLevel === FIRST_FEATURE_LEVEL) {
+      return this.#machines.size === 0 ? STATE_FORMAT : MACHINES_FORMAT;
+    }
+    if (this.#tombstones.size > 0) return DROPPING_STATE_FORMAT;
+    if (this.#lease !== null) return LEASING_STATE_FORMAT;
+    return this.#lent.size > 0 ? LENDING_STATE_FORMAT : LEVELLED_STATE_FORMAT;
   }
 
   /** Throws `DecodeError`. */
   static decode(bytes: Uint8Array): ControlState {
     const reader = new ByteReader(bytes);
     const format = reader.u8();
-    if (!(format >= STATE_FORMAT && format <= LEASING_STATE_FORMAT)) {
+    if (!(format >= STATE_FORMAT && format <= DROPPING_STATE_FORMAT)) {
       throw new DecodeError(`Control state format ${format} is unknown to this version`);
     }
     const state = new ControlState();
@@ -536,7 +579,9 @@ export class ControlState {
     for (let left = format >= LENDING_STATE_FORMAT ? reader.u32() : 0; left > 0; left--) {
       state.#lent.set(reader.u64() as MemberId, reader.u64());
     }
-    if (format === LEASING_STATE_FORMAT) state.#lease = readLease(reader);
+    const isAgreed = format === LEASING_STATE_FORMAT || (format >= DROPPING_STATE_FORMAT && reader.bool());
+    if (isAgreed) state.#lease = readLease(reader);
+    if (format >= DROPPING_STATE_FORMAT) state.#tombstones = Tombstones.read(reader);
     state.#keyValues = KeyValues.read(reader);
     reader.end();
     return state;

@@ -24,7 +24,7 @@ export class Departures {
   isAwaited(member: Member, state: ControlState): boolean {
     if (member.leaving !== "left") return false;
     const released = this.#released.get(member.memberId);
-    const groups = [...state.streams().filter(({ closed }) => !closed), ...state.machines()];
+    const groups = [...state.streams(), ...state.machines()];
     return groups.some(({ group, initial }) =>
       initial.incoming.includes(member.memberId) && !released?.has(group) &&
       initial.incoming.some((other) => state.member(other)?.leaving === "no")

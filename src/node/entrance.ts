@@ -17,6 +17,7 @@ import { createIdentity } from "./founding.ts";
 import { controlPlan, openGroup } from "./group_opener.ts";
 import { decodeIdentity, type Identity, IDENTITY_BYTES_LIMIT, IDENTITY_PATH } from "./identity.ts";
 import { Membership } from "./membership.ts";
+import { removeSnapshots } from "./removals.ts";
 import type { Runtime } from "./runtime.ts";
 
 interface AfterDurable {
@@ -80,6 +81,8 @@ export class Entrance {
     const recovery = yield* runtime.wal.recover() as Flow<WalRecovery, NodeCompletion>;
     if (recovery.failure !== null) throw unusable(recovery.failure);
     yield* runtime.snapshotFiles.open() as Flow<void, NodeCompletion>;
+    const gone = new Map(recovery.closedGroups.map(({ group, generation }) => [group, generation]));
+    yield* removeSnapshots(runtime.snapshotFiles, (name) => name.generation <= (gone.get(name.group) ?? -1));
     this.#recovery = recovery;
     runtime.connect(identity);
     // Before anybody can come in.

@@ -10,12 +10,15 @@
  *      streams borrow replicas, and members say what they lend; a member that is not known somewhere is introduced
  *   3  members beyond the voters of the control group, and those who are to become voters, are observers: they pull what is
  *      committed; what leases rest on is agreed in the log
+ *   4  closed streams are dropped: once all of a group have applied its end, or an operator says so, the control log says that it
+ *      is gone, and every member frees what it held
  *
  * A build that meets a level, a command or a state that it does not know stops by name: it must not guess.
  */
 
 /** What this build supports. */
-export const FEATURE_LEVEL = 3;
+export const FEATURE_LEVEL = 4;
 export const FIRST_FEATURE_LEVEL = 1;
 export const SECOND_FEATURE_LEVEL = 2;
 export const THIRD_FEATURE_LEVEL = 3;
+export const FOURTH_FEATURE_LEVEL = 4;

@@ -178,12 +178,16 @@ function* wholeLog<M extends Machine>(
         if (fetched.size < lost.length) return;
         runtime.flows.resume(token, { kind: "fetched", token, bytes, snapshot: null });
       };
-      runtime.repair.whole({ group, generation, index, term }, runtime.now, act, onFruitless);
+      const onForgotten = () => {
+        runtime.flows.resume(token, { kind: "fetched", token, bytes: null, snapshot: null });
+      };
+      runtime.repair.whole({ group, generation, index, term }, runtime.now, act, onFruitless, onForgotten);
     }
   };
   assert(event.kind === "fetched", "a fetch ends as one");
   const { snapshot } = event;
   if (snapshot === null) {
+    if (event.bytes === null) throw droppedMeanwhile(plan.name);
     const whole = entries.map((entry) => {
       const configurationBytes = fetched.get(entry.index);
       return configurationBytes === undefined ? entry : { ...entry, configurationBytes, damaged: false };
@@ -240,8 +244,13 @@ function* fetchBase<M extends Machine>(
 ): Flow<StoredSnapshot, NodeCompletion> {
   const wanted = { group: id, generation, name, index, use: "begin" as const };
   const fetched = yield* fetchSnapshot(runtime, wanted);
-  assert(fetched !== null, "a snapshot is waited for until it comes");
+  if (fetched === null) throw droppedMeanwhile(name);
   return fetched;
+}
+
+/** Ends an opening that waits for others. */
+function droppedMeanwhile(name: string): SennitError {
+  return new SennitError("STREAM_CLOSED", `Stream ${name} was dropped while it was being opened`);
 }
 
 /** The log from a fetched snapshot on, once that is durable here. */

@@ -20,6 +20,7 @@ export function keepHouse(runtime: Runtime, membership: Membership, now: number)
     group.raft.allMembersCurrent = isCurrent;
     if (!reconcileHosted(runtime, group, state, host, now)) runtime.unsettled.delete(group);
   }
+  runtime.removals.work();
   membership.announceAddresses(state);
   membership.announceLending(state);
   membership.agreeLease(state);
@@ -27,14 +28,17 @@ export function keepHouse(runtime: Runtime, membership: Membership, now: number)
 
 /** True where there was something to do. */
 function reconcileHosted(
-  { streams, machines }: Runtime,
+  { streams, machines, closings }: Runtime,
   group: Group,
   state: ControlState,
   host: ReconcilerHost,
   now: number,
 ): boolean {
   const stream = streams.get(group.id);
-  if (stream !== undefined) return reconcileStream(stream, state, host, now);
+  if (stream !== undefined) {
+    const acted = reconcileStream(stream, state, host, now);
+    return closings.look(stream, state, now) || acted;
+  }
   const machine = machines.get(group.id);
   return machine !== undefined && reconcileMachine(machine, state, host, now);
 }

@@ -18,6 +18,7 @@ export const MARKS = [
   "leadership is handed over at a stop",
   "a voter that is away for long is replaced",
   "committed entries are pulled",
+  "a dropped stream's group is taken away",
 ] as const;
 
 /** Passed now and then: seen is good, unseen proves nothing. */
@@ -27,6 +28,8 @@ export const RARE_MARKS = [
   "a log is held for a stream of others",
   "another member's address is relayed",
   "a newcomer is introduced to who was away",
+  "a stream is dropped while a member opens it",
+  "a dropped stream's group is not opened again",
   // Whoever is removed is out of the group before: mostly the others tell it.
   "this node's removal is in the log",
 ] as const;

@@ -16,10 +16,12 @@ import type { ControlResult, ControlState, MachineRecord, StreamRecord } from ".
 import type { Authority } from "./founding.ts";
 import { SECOND_FEATURE_LEVEL, THIRD_FEATURE_LEVEL } from "./feature_level.ts";
 import { machinePlan, openGroup, streamPlan } from "./group_opener.ts";
+import type { Group } from "./group.ts";
 import type { Identity, IdentityPeer } from "./identity.ts";
 import { MachineHost } from "./machine_host.ts";
 import { RELAYED_REQUEST } from "./node_messages.ts";
-import { failureOf, unknownOutcome } from "./replies.ts";
+import { ONLY_GENERATION } from "./removals.ts";
+import { failureOf, streamDropped, unknownOutcome } from "./replies.ts";
 import type { Runtime } from "./runtime.ts";
 import { StreamHost } from "./stream_host.ts";
 import { StreamMachine } from "./stream_machine.ts";
@@ -38,7 +40,10 @@ export class Membership {
   readonly #recovered: Map<GroupId, RecoveredGroup>;
   /** Outbox records found at the start, by their stream. */
   readonly #outbox: Map<GroupId, RecoveredOutbox[]>;
+  /** Groups that were opened since the start, or are about to be. */
   readonly #opening = new Set<GroupId>();
+  /** Those of them that go once that has ended. */
+  readonly #droppedOpening = new Set<GroupId>();
   readonly #keyWatches = new Map<Token, Watch>();
   readonly #removalWaiters = new Map<MemberId, Token[]>();
   #authority: Authority | null = null;
@@ -91,6 +96,7 @@ export class Membership {
     this.checkLease(state);
     if (this.#runtime.state !== "member") return;
     this.#peersChanged(state);
+    this.#dropGone(state);
     for (const stream of state.streams()) this.#streamChanged(stream);
     for (const machine of state.machines()) this.#openMachine(machine);
     for (const [id, waiters] of this.#removalWaiters) {
@@ -165,6 +171,10 @@ export class Membership {
       case "stream-closed":
         emit("STREAM_CLOSED", result.stream.name);
         this.#streamChanged(result.stream);
+        break;
+      case "stream-dropped":
+        emit("STREAM_DROPPED", result.stream.name);
+        this.#drop(result.stream.group, result.stream.name);
         break;
       case "machine-created":
         this.#openMachine(result.machine);
@@ -395,6 +405,11 @@ export class Membership {
   #openStream(record: StreamRecord): void {
     const runtime = this.#runtime;
     if (this.#opening.has(record.group)) return;
+    // After a start the control log tells once more what was before the drop.
+    if (runtime.wal.isClosed(record.group, ONLY_GENERATION)) {
+      runtime.observer?.reach("a dropped stream's group is not opened again");
+      return;
+    }
     this.#opening.add(record.group);
     const machine = new StreamMachine(StreamState.create(record.targets, record.subscriptions));
     const plan = streamPlan(record, machine, this.takeRecovered(record.group));
@@ -402,6 +417,7 @@ export class Membership {
       openGroup(runtime, plan),
       (group) => {
         if (runtime.state !== "member") return;
+        if (this.#droppedOpening.has(record.group)) return this.#dropOpened(record, group);
         machine.takeRestored();
         const current = runtime.controlState?.stream(record.name) ?? record;
         const host = new StreamHost(current, group, machine, runtime);
@@ -413,8 +429,39 @@ export class Membership {
         for (const { id } of this.#outbox.get(group.id) ?? []) host.recover(id);
         this.#outbox.delete(group.id);
       },
-      (error) => runtime.fail(error),
+      (error) => {
+        if (this.#droppedOpening.has(record.group)) this.#dropOpened(record, null);
+        else runtime.fail(error);
+      },
     );
+  }
+
+  /** Groups that the disk held, or that are open, and that the directory does not know any more. */
+  #dropGone(state: ControlState): void {
+    const here = [...this.#recovered.keys(), ...this.#outbox.keys(), ...this.#opening];
+    const known = state.groups();
+    for (const group of new Set(here)) {
+      if (group <= state.applied && !known.has(group)) this.#drop(group, `group ${group}`);
+    }
+  }
+
+  /** A stream is gone for good: so is what this node holds of it. */
+  #drop(group: GroupId, name: string): void {
+    const runtime = this.#runtime;
+    const isOpening = this.#opening.has(group) && !runtime.streams.has(group);
+    const isHeld = this.#recovered.delete(group);
+    const isPublished = this.#outbox.delete(group);
+    if (isOpening) {
+      runtime.observer?.reach("a stream is dropped while a member opens it");
+      this.#droppedOpening.add(group);
+      runtime.forgetMissing(group);
+    } else if (isHeld || isPublished || runtime.streams.has(group)) {
+      runtime.removals.begin(group, streamDropped(name));
+    }
+  }
+
+  #dropOpened({ group, name }: StreamRecord, opened: Group | null): void {
+    this.#runtime.removals.begin(group, streamDropped(name), opened);
   }
 
   /** Where this node is a member of it and its application has it. */

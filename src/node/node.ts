@@ -11,7 +11,6 @@
 import { DecodeError, SennitError } from "../core/errors.ts";
 import {
   CONTROL_GROUP,
-  type GroupId,
   type Index,
   type Lsn,
   type MemberId,
@@ -70,7 +69,7 @@ export class Node implements Inbox {
   /** This turn is one of the regular ones: what may wait in the log waits no longer. */
   #reconciled = true;
   /** Through where requests were told what was applied, by group. */
-  readonly #passed = new Map<GroupId, Index>();
+  readonly #passed = new WeakMap<Group, Index>();
   #retryFullAtMs = Infinity;
   readonly #diskWatch: DiskWatch;
   readonly #logSeal = new LogSeal();
@@ -102,7 +101,6 @@ export class Node implements Inbox {
     this.#admitter = this.#newAdmitter();
     this.#calls = this.#newCalls();
     this.#runtime.now = this.#io.clock.monotonicMs();
-    this.#passed.clear();
     this.#entrance.start();
     this.#io.clock.requestTurn();
   }
@@ -212,6 +210,7 @@ export class Node implements Inbox {
         flows: runtime.flows.size,
         appendLoads: sumOf(runtime.groups, (each) => each.appendLoads),
         damagedEntries: runtime.repair.size,
+        removals: runtime.removals.size,
         walSegments: wal.segments,
         outboxBatches: sumOf(runtime.streams, (each) => each.outboxBatches),
       },
@@ -497,8 +496,8 @@ export class Node implements Inbox {
       const host = runtime.streams.get(group.id) ?? runtime.machines.get(group.id);
       if (host !== undefined) runtime.workHost(host, now);
     }
-    if (group.applied > (this.#passed.get(group.id) ?? 0)) {
-      this.#passed.set(group.id, group.applied);
+    if (group.applied > (this.#passed.get(group) ?? 0)) {
+      this.#passed.set(group, group.applied);
       runtime.requests.passed(group.id, group.applied);
     }
   }

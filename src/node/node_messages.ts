@@ -34,6 +34,8 @@ export type NodeMessage =
   | { readonly kind: "transfer"; readonly group: GroupId; readonly to: MemberId }
   /** To the control group's leader: a group does not count any more on a member that leaves. */
   | { readonly kind: "released"; readonly group: GroupId; readonly member: MemberId }
+  /** To the leader of a closed stream's group: the sender has applied its end. */
+  | { readonly kind: "ended"; readonly group: GroupId }
   /** The sender is there, and leads silent groups that the receiver is in. `boot` is of its incarnation. */
   | { readonly kind: "beat"; readonly boot: number }
   /** The sender is not known at `member`, and asks whoever reaches it to say there who the sender is. */
@@ -93,6 +95,7 @@ const RELEASED = 7;
 const BEAT = 8;
 const INTRODUCE = 9;
 const INTRODUCED = 10;
+const ENDED = 11;
 const FETCH_ENTRY = 16;
 const FETCHED_ENTRY = 17;
 const FETCH_SNAPSHOT = 18;
@@ -113,6 +116,9 @@ export function writeNodeMessage(writer: ByteWriter, message: NodeMessage): void
       break;
     case "renew":
       writer.u8(RENEW);
+      break;
+    case "ended":
+      writer.u8(ENDED).u64(message.group);
       break;
     case "beat":
       writer.u8(BEAT).u64(message.boot);
@@ -216,6 +222,8 @@ function decodeBody(kind: number, reader: ByteReader): NodeMessage {
       return { kind: "publish", group, content: reader.raw(reader.remaining) };
     case TRANSFER:
       return { kind: "transfer", group, to: reader.u64() as MemberId };
+    case ENDED:
+      return { kind: "ended", group };
     case RELEASED:
       return { kind: "released", group, member: reader.u64() as MemberId };
     case FETCH_ENTRY:

@@ -62,6 +62,9 @@ export function takeNodeMessage(
       if (state !== null) runtime.departures.released(message.member, message.group, state);
       break;
     }
+    case "ended":
+      runtime.closings.heard(fromMember, message.group);
+      break;
     case "transfer": {
       const group = runtime.group(message.group);
       // Where this node does not lead any more: the asker sees no change and asks again.

@@ -76,10 +76,14 @@ export class Publishing {
     return this.#completions.length;
   }
 
+  /** True where nothing that was published or asked for here waits. */
+  get isSettled(): boolean {
+    return this.outboxBatches === 0 && this.#opens.length === 0 && this.#completions.length === 0;
+  }
+
   /** True where nothing is to be done before something is asked. */
   get isIdle(): boolean {
-    return this.outboxBatches === 0 && this.#opens.length === 0 && this.#completions.length === 0 &&
-      this.#lost.size === 0 && this.#waitersUntilMs === Infinity;
+    return this.isSettled && this.#lost.size === 0 && this.#waitersUntilMs === Infinity;
   }
 
   /** A record that the write-ahead log held at the start; ids come in order. */
@@ -257,6 +261,14 @@ export class Publishing {
       return;
     }
     const outcome = this.#judge(header);
+    const { record, state } = this.#seat;
+    if ((record.closed || state.closed) && outcome.kind !== "duplicate" && outcome.kind !== "fenced") {
+      // Until the group's own log is closed it may still accept the batch from an earlier try.
+      const known = state.closed ? "NOT_APPLIED" : "UNKNOWN";
+      const error = new SennitError("STREAM_CLOSED", `Stream ${record.name} is closed`, { outcome: known });
+      this.#seat.fail(token, error);
+      return;
+    }
     if (!certain && (outcome.kind === "gap" || outcome.kind === "unknown")) {
       this.#seat.confirm(
         () => this.#take(waiter, batch, header, true),
@@ -317,10 +329,6 @@ export class Publishing {
   }
 
   #admit(token: Token, batch: Uint8Array): RecordBatchHeader | null {
-    if (this.#seat.record.closed || this.#seat.state.closed) {
-      this.#seat.refuse(token, "STREAM_CLOSED", `Stream ${this.#seat.record.name} is closed`);
-      return null;
-    }
     if (batch.length > BATCH_BYTES_LIMIT) {
       this.#seat.refuse(
         token,

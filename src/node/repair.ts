@@ -66,6 +66,7 @@ interface Wanted extends DamagedEntry {
 interface Waiter {
   readonly act: (content: Uint8Array | null) => void;
   readonly onFruitless: () => void;
+  readonly onForgotten: () => void;
 }
 
 interface Answer {
@@ -127,18 +128,29 @@ export class Repair {
 
   /**
    * Calls `act` with the entry's content once it is whole again; with null where the entry is gone. Until then `onFruitless`
-   * is called whenever everybody in reach was asked in vain.
+   * is called whenever everybody in reach was asked in vain. `onForgotten` takes its place where the group is dropped.
    */
   whole(
     entry: DamagedEntry,
     now: number,
     act: (content: Uint8Array | null) => void,
     onFruitless: () => void,
+    onForgotten: () => void,
   ): void {
     this.#found(entry, now);
     const wanted = this.#wanted.get(keyOf(entry.group, entry.index));
     assert(wanted !== undefined, "an entry that is waited for is wanted");
-    wanted.waiters.push({ act, onFruitless });
+    wanted.waiters.push({ act, onFruitless, onForgotten });
+  }
+
+  /** The group is gone from here: nothing of it is missed any more. */
+  forget(group: GroupId): void {
+    this.#skipping.delete(group);
+    for (const [key, wanted] of [...this.#wanted]) {
+      if (wanted.group !== group) continue;
+      this.#wanted.delete(key);
+      for (const { onForgotten } of wanted.waiters) onForgotten();
+    }
   }
 
   /** What of a group cannot be read here, for its status; "" for nothing. */

@@ -10,3 +10,9 @@ export function failureOf(error: SennitError): CallFailure {
 export function unknownOutcome(error: SennitError): SennitError {
   return new SennitError(error.code, error.message, { outcome: "UNKNOWN", details: { ...error.details } });
 }
+
+/** Of a stream that is gone with all that it held: also with what became of an earlier try. */
+export function streamDropped(name: string): SennitError {
+  const text = `Stream ${name} is closed, and what it held is dropped`;
+  return new SennitError("STREAM_CLOSED", text, { outcome: "UNKNOWN" });
+}

@@ -166,9 +166,20 @@ export class Requests<Result> {
     if (passedTo !== undefined) this.passed(request.group, passedTo);
   }
 
-  /** Fails everything of a group, or of all: the node ends. */
+  /** Fails everything: the node ends. */
   failAll(error: SennitError): void {
-    for (const request of [...this.#requests.values()]) {
+    this.#fail([...this.#requests.values()], error);
+  }
+
+  /** Fails everything of a group, which is gone from here. */
+  failGroup(group: GroupId, error: SennitError): void {
+    this.#fail([...this.#requests.values()].filter((request) => request.group === group), error);
+    this.#passedTo.delete(group);
+    this.#skippedTo.delete(group);
+  }
+
+  #fail(requests: readonly Request<Result>[], error: SennitError): void {
+    for (const request of requests) {
       this.#remove(request);
       const unknown = request.state !== "waiting";
       request.failed(unknown ? new SennitError(error.code, error.message, { outcome: "UNKNOWN" }) : error);

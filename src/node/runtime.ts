@@ -2,7 +2,7 @@
  * The parts of one running node and what they share: ports, links, log, groups. The reactor (node.ts) drives
  * it; rooms of the node reach each other through it. It lives for one incarnation.
  */
-import { AssertionFailure } from "../core/assert.ts";
+import { assert, AssertionFailure } from "../core/assert.ts";
 import { ByteWriter } from "../core/bytes.ts";
 import { SennitError } from "../core/errors.ts";
 import { type Flow, Flows, TokenSource } from "../core/flow.ts";
@@ -21,6 +21,7 @@ import type { Callers, MeshEvent } from "./calls.ts";
 import type { NodeCompletion } from "./completions.ts";
 import type { ControlMachine } from "./control_machine.ts";
 import type { ControlState } from "./control_state.ts";
+import { Closings, type ClosingsHost } from "./closings.ts";
 import { Departures } from "./departures.ts";
 import { ExpectedMembers } from "./expected_members.ts";
 import { FEATURE_LEVEL, THIRD_FEATURE_LEVEL } from "./feature_level.ts";
@@ -32,6 +33,7 @@ import type { Mark } from "./marks.ts";
 import { type NodeMessage, writeNodeMessage } from "./node_messages.ts";
 import { type PullHost, Pulls } from "./pulls.ts";
 import { otherEpochMeans } from "./recovery_epoch.ts";
+import { Removals, type RemovalsHost } from "./removals.ts";
 import { Repair, type RepairHost } from "./repair.ts";
 import { SnapshotRepair, type SnapshotRepairHost } from "./snapshot_repair.ts";
 import { failureOf } from "./replies.ts";
@@ -57,7 +59,16 @@ function classOf(message: RaftPayload): TrafficClass {
 }
 
 export class Runtime
-  implements BeatsHost, GroupHost, PullHost, RepairHost, RequestHost, SnapshotRepairHost, StreamNode {
+  implements
+    BeatsHost,
+    ClosingsHost,
+    GroupHost,
+    PullHost,
+    RemovalsHost,
+    RepairHost,
+    RequestHost,
+    SnapshotRepairHost,
+    StreamNode {
   readonly io: Io;
   readonly settings: NodeSettings;
   readonly callers: Callers;
@@ -83,6 +94,8 @@ export class Runtime
   readonly beats = new Beats(this);
   readonly pulls = new Pulls(this);
   readonly unsettled = new Unsettled();
+  readonly closings = new Closings(this);
+  readonly removals = new Removals(this);
   /** Calls that watch the mesh's events. */
   readonly eventWatches = new Set<Token>();
   now = 0;
@@ -276,6 +289,31 @@ export class Runtime
     this.agenda.add(group);
     this.unsettled.add(group);
     this.wake(group);
+  }
+
+  dropGroup(group: Group, error: SennitError): void {
+    const { id } = group;
+    const stream = this.streams.get(id);
+    assert(stream !== undefined && this.groups.get(id) === group, "only groups of streams are dropped");
+    stream.failAll(error);
+    this.requests.failGroup(id, error);
+    group.close();
+    this.groups.delete(id);
+    this.streams.delete(id);
+    this.busy.delete(stream);
+    this.dirty.delete(group);
+    this.agenda.delete(group);
+    this.beats.forget(group);
+    this.unsettled.delete(group);
+    this.closings.forget(id);
+    this.forgetMissing(id);
+    this.#roleChanged(id, group.name, false);
+  }
+
+  /** Nothing that is missed of the group is waited for any more. */
+  forgetMissing(group: GroupId): void {
+    this.repair.forget(group);
+    this.snapshotRepair.forget(group);
   }
 
   /** Something is about to be asked of it. */

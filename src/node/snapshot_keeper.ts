@@ -44,6 +44,8 @@ export class SnapshotKeeper {
   #entriesSince = 0;
   #bytesSince = 0;
   #writing = false;
+  /** Operations on files that are under way. */
+  #running = 0;
   /** Readers of the log from its begin on. */
   #holds = 0;
 
@@ -56,11 +58,20 @@ export class SnapshotKeeper {
     readonly newer: readonly SnapshotReference[];
   }) {
     this.#files = options.files;
-    this.#run = options.run;
+    this.#run = (flow, done, failed) => {
+      this.#running++;
+      const ended = () => void this.#running--;
+      options.run(flow, (result) => (ended(), done(result)), (error) => (ended(), failed(error)));
+    };
     this.#everyEntries = options.everyEntries;
     this.#everyBytes = options.everyBytes;
     this.#base = options.base;
     this.#newer = [...options.newer];
+  }
+
+  /** True while nothing is being done to files. */
+  get isIdle(): boolean {
+    return this.#running === 0;
   }
 
   /** Which snapshot to give a member whose log begins at `index` and who has lost that snapshot; null for none. */

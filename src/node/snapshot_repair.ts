@@ -84,7 +84,12 @@ export class SnapshotRepair {
     );
   }
 
-  /** Calls `done` once, with a snapshot at `index` or later; null only where it is not waited for. */
+  /** The group is gone from here: nothing of it is missed any more. */
+  forget(group: GroupId): void {
+    for (const wanted of this.#wanted.filter((each) => each.group === group)) this.#end(wanted, null);
+  }
+
+  /** Calls `done` once, with a snapshot at `index` or later; null only where it is not waited for, or the group is dropped. */
   fetch(wanted: WantedSnapshot, now: number, done: (stored: StoredSnapshot | null) => void): void {
     this.#host.note(`snapshot ${wanted.index} of ${wanted.name} is fetched from another member`);
     this.#wanted.push({

@@ -57,6 +57,15 @@ export class StreamHost {
   get isIdle(): boolean {
     return this.#publishing.isIdle && this.#delivery.isIdle && this.#seat.reads.size === 0;
   }
+  /** True where the stream is closed and everything in it is processed by every subscription: nothing leads back from there. */
+  get hasEnded(): boolean {
+    const { closed, floor, nextOffset } = this.state;
+    return closed && floor >= nextOffset;
+  }
+  /** True where nobody at this node waits for what becomes of anything that was published. */
+  get isSettled(): boolean {
+    return this.#publishing.isSettled;
+  }
   owns(subscriber: Token): boolean {
     return this.#delivery.owns(subscriber);
   }

@@ -318,3 +318,9 @@ export function findGap(table: Table): { group: GroupId; index: Index } | null {
   }
   return null;
 }
+
+/** The damage that a gap is. */
+export function gapDamage(folder: string, group: GroupId, index: Index): Damage {
+  const message = `Entry ${index} of group ${group} is missing`;
+  return { file: folder, offset: 0, part: "missing", groups: [group], message };
+}

@@ -124,7 +124,8 @@ export class Replay {
     this.#check(record.relocated && expected.crc === record.crc, "outbox record differs from its reference");
     this.#expected.delete(id);
     const { segment, offset, damaged } = extent;
-    this.#table.addOutbox(Object.assign(expected, { segment, offset, damaged }));
+    // Who refers to it need not be of its group.
+    this.#table.addOutbox(Object.assign(expected, { group, generation, segment, offset, damaged }));
   }
 
   #release(id: number): void {

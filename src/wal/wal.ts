@@ -35,7 +35,7 @@ import {
   writeReference,
   writeRelease,
 } from "./records.ts";
-import { type Damage, fatalDamage, findGap, Recovery } from "./recovery.ts";
+import { type Damage, fatalDamage, findGap, gapDamage, Recovery } from "./recovery.ts";
 import { recoveredGroups, recoveredOutbox, type WalRecovery } from "./recovered.ts";
 import { Segments } from "./segments.ts";
 import { type Base, type GroupLog, newOutboxRecord, Table } from "./table.ts";
@@ -203,7 +203,7 @@ export class Wal {
   openGroup(group: GroupId, generation: number): Lsn {
     const batch = this.#gathering();
     if (this.#table.groups.has(group)) throw new RangeError(`Cannot open group ${group} as it is open`);
-    if (generation <= (this.#table.closed.get(group) ?? -1)) {
+    if (this.isClosed(group, generation)) {
       throw new RangeError(`Cannot open group ${group} as generation ${generation} is closed`);
     }
     this.#table.open(group, generation);
@@ -211,7 +211,12 @@ export class Wal {
     return this.#gathered(batch);
   }
 
-  /** Forgets all of a group and leaves a tombstone for this generation and those before. */
+  /** True where the group was closed at this generation or a later one: it is never opened again. */
+  isClosed(group: GroupId, generation: number): boolean {
+    return generation <= (this.#table.closed.get(group) ?? -1);
+  }
+
+  /** Forgets all of a group, its outbox included, and leaves a tombstone for this generation and those before. */
   closeGroup(group: GroupId, generation: number): Lsn {
     const batch = this.#gathering();
     const log = this.#table.groups.get(group);
@@ -221,6 +226,9 @@ export class Wal {
       );
     }
     if (generation < (this.#table.closed.get(group) ?? 0)) return batch.lsn; // Closed by a later tombstone.
+    for (const record of [...this.#table.outbox.values()]) {
+      if (record.group === group && record.generation <= generation) this.releaseOutbox(record.id);
+    }
     this.#table.close(group, generation, batch.lsn);
     writeClose(batch.records, group, generation);
     return this.#gathered(batch);
@@ -589,9 +597,4 @@ export class Wal {
 function requireSame(extent: Extent, bytes: Uint8Array, what: string): void {
   if (bytes.length === extent.lengthBytes && crc32c(bytes) === extent.crc) return;
   throw new SennitError("DATA_DAMAGED", `Cannot repair ${what} with other content`);
-}
-
-function gapDamage(folder: string, group: GroupId, index: Index): Damage {
-  const message = `Entry ${index} of group ${group} is missing`;
-  return { file: folder, offset: 0, part: "missing", groups: [group], message };
 }

@@ -146,7 +146,7 @@ const EXCHANGES: readonly (readonly [Call, Reply])[] = [
     },
     { kind: "stream", stream: STREAM },
   ],
-  [{ kind: "stream-close", name: "s" }, DONE],
+  [{ kind: "stream-close", name: "s", discard: true }, DONE],
   [{ kind: "stream-list" }, { kind: "streams", streams: [STREAM] }],
   [
     { kind: "producer-open", stream: "s", producer: "p" },

@@ -12,7 +12,6 @@ import {
   decodeControlCommand,
   encodeControlCommand,
 } from "../../src/node/control_commands.ts";
-import { FIRST_FEATURE_LEVEL } from "../../src/node/mod.ts";
 import { ControlState } from "../../src/node/control_state.ts";
 import { decodeUserCommand, encodeUserCommand, UserMachine } from "../../src/node/user_machine.ts";
 import {
@@ -48,6 +47,7 @@ import { RECORDING_SAMPLES } from "./recording_samples.ts";
 import { FrameDecoder, FrameEncoder, FrameType, Header, packRoute, StatusCode } from "../../src/wire/mod.ts";
 
 import { backup, rewriteBackup } from "./backup_sample.ts";
+import { type ByKind, bytesFrom, candidate, CONTROL, type Kinded, origin } from "./control_samples.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -58,80 +58,10 @@ export interface Sample {
   rewrite(bytes: Bytes): Bytes;
 }
 
-type Kinded = { readonly kind: string };
-/** A sample for each kind of a union. */
-type ByKind<Union extends Kinded> = { readonly [Kind in Union["kind"]]: Union & { readonly kind: Kind } };
-
-/** `count` bytes from `first` up. */
-function bytesFrom(first: number, count: number): Bytes {
-  return Uint8Array.from({ length: count }, (_, at) => (first + at) & 0xff);
-}
-
-const origin = { member: 7 as MemberId, boot: 0x8899_aabb, request: 9 };
-const candidate = {
-  name: "node-é",
-  number: 0x1f_ffff_ffff_fffe as NodeNumber,
-  addresses: ["10.0.0.1:7400", "[::1]:7401"],
-  publicKey: "public key",
-};
 const configuration: Configuration = {
   incoming: [1, 5] as MemberId[],
   outgoing: [2, 3, 4] as MemberId[],
   learners: [6] as MemberId[],
-};
-
-const CONTROL: ByKind<ControlCommand> = {
-  "genesis": {
-    kind: "genesis",
-    origin,
-    meshId: "01J00000000000000000000000",
-    meshName: "mesh",
-    admission: { policy: "KEY_REQUIRED", joinKeyHash: "hash" },
-    founder: candidate,
-    trust: ["authority"],
-    sealedAuthority: bytesFrom(10, 6),
-    featureLevel: FIRST_FEATURE_LEVEL,
-  },
-  "admit": {
-    kind: "admit",
-    origin,
-    candidate,
-    invitationHash: "invitation",
-    verifiedKeyHash: "verified",
-    wallMs: 1_700_000_000_001,
-  },
-  "begin-removal": { kind: "begin-removal", origin, member: 3 as MemberId, evicted: true },
-  "finish-removal": { kind: "finish-removal", origin, member: 4 as MemberId },
-  "set-admission": { kind: "set-admission", origin, admission: { policy: "CLOSED", joinKeyHash: "" } },
-  "add-invitation": {
-    kind: "add-invitation",
-    origin,
-    invitationHash: "invitation",
-    expiresWallMs: 1_700_000_000_002,
-  },
-  "share-authority": { kind: "share-authority", origin, member: 5 as MemberId, sealed: bytesFrom(20, 5) },
-  "update-addresses": { kind: "update-addresses", origin, member: 6 as MemberId, addresses: ["h:1"] },
-  "kv-put": { kind: "kv-put", origin, key: "key", value: bytesFrom(30, 4), expectedVersion: 12 },
-  "kv-delete": { kind: "kv-delete", origin, key: "key", expectedVersion: null },
-  "create-stream": {
-    kind: "create-stream",
-    origin,
-    name: "orders",
-    source: "a",
-    targets: ["b", "c"],
-    subscriptions: ["default", "audit"],
-    retentionBytes: 1_000_003,
-    borrow: 0,
-  },
-  "close-stream": { kind: "close-stream", origin, name: "orders" },
-  "create-machine": { kind: "create-machine", origin, name: "accounts", members: ["a", "b"] },
-  "lend-space": { kind: "lend-space", origin, member: 13 as MemberId, bytes: 1_000_005 },
-  "raise-feature-level": { kind: "raise-feature-level", origin, level: 2 },
-  "agree-lease": {
-    kind: "agree-lease",
-    origin,
-    lease: { electionTimeoutMs: 1501, leaseDriftPerMillion: 1007 },
-  },
 };
 
 const STREAM: ByKind<StreamCommand> = {
@@ -258,6 +188,7 @@ const NODE: ByKind<NodeMessage> = {
   "publish": { kind: "publish", group, content: bytesFrom(60, 4) },
   "renew": { kind: "renew" },
   "beat": { kind: "beat", boot: 38 },
+  "ended": { kind: "ended", group },
   "introduce": { kind: "introduce", member: 11 as MemberId },
   "introduced": {
     kind: "introduced",
@@ -471,6 +402,11 @@ function stateAfter(level: number, ...commands: readonly ControlCommand[]): Cont
   return state;
 }
 
+/** All streams go. */
+function dropsOfAll(): ControlCommand[] {
+  return controlState().streams().map(({ group }) => ({ ...CONTROL["drop-stream"], group }));
+}
+
 /** Samples named `prefix kind`. */
 function samplesOf<Message extends Kinded>(
   prefix: string,
@@ -543,6 +479,14 @@ export const SAMPLES: ReadonlyMap<string, Sample> = new Map<string, Sample>([
   }],
   ["control state that agreed on leases", {
     write: () => stateAfter(3, CONTROL["agree-lease"]).encode(),
+    rewrite: rewriteState,
+  }],
+  ["control state with dropped streams", {
+    write: () => stateAfter(4, CONTROL["agree-lease"], ...dropsOfAll()).encode(),
+    rewrite: rewriteState,
+  }],
+  ["control state with dropped streams and no lease", {
+    write: () => stateAfter(4, ...dropsOfAll()).encode(),
     rewrite: rewriteState,
   }],
   ["control state", { write: () => controlState().encode(), rewrite: rewriteState }],

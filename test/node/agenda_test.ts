@@ -58,3 +58,15 @@ Deno.test("Agenda knows nothing any more of what was there before clear()", () =
   agenda.touch(asGroup(group));
   assertEquals([agenda.deadline(0), agenda.due(10)], [Infinity, []]);
 });
+
+Deno.test("Agenda names a group no more that is there no longer, and those beside it as before", () => {
+  const agenda = new Agenda();
+  const [gone, other] = [new StandIn(), new StandIn()];
+  gone.deadlineMs = 5;
+  other.deadlineMs = 7;
+  for (const each of [gone, other]) agenda.add(asGroup(each));
+  assertEquals(agenda.deadline(0), 5);
+  agenda.delete(asGroup(gone));
+  agenda.touch(asGroup(gone));
+  assertEquals([agenda.deadline(0), agenda.due(5), agenda.due(7)], [7, [], [asGroup(other)]]);
+});

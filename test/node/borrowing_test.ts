@@ -3,6 +3,7 @@ import type { MemberId } from "../../src/core/ids.ts";
 import { assert } from "../../src/core/assert.ts";
 import { borrowedBy, borrowedBytes } from "../../src/node/borrowing.ts";
 import { ControlState } from "../../src/node/control_state.ts";
+import { FOURTH_FEATURE_LEVEL } from "../../src/node/feature_level.ts";
 import { ControlLog } from "./control_log.ts";
 
 /** Members by name beside the founder, at the second feature level, each lending so much. */
@@ -52,6 +53,18 @@ Deno.test("what is lent is not lent twice, and is free again when the stream is 
   assertMatch(refused.message, /d has 50 left.*borrowedBytesLimit/);
   assertEquals(log.state.stream("t"), null);
   log.apply({ kind: "close-stream", name: "s" });
+  assertEquals(open(log, "t", "b", ["c"], 1).kind, "stream-created");
+  assertEquals(borrowedIn(log, "t"), [ids["d"]!]);
+});
+
+Deno.test("from the fourth level on what is lent to a closed stream is free again when that is dropped", () => {
+  const { log, ids } = lending({ b: 0, c: 0, d: 150 });
+  log.apply({ kind: "raise-feature-level", level: FOURTH_FEATURE_LEVEL });
+  assertEquals(open(log, "s", "b", ["c"], 1).kind, "stream-created");
+  const { group } = log.state.stream("s")!;
+  log.apply({ kind: "close-stream", name: "s" });
+  assertEquals(open(log, "t", "b", ["c"], 1).kind, "refused", "its disk still holds it");
+  log.apply({ kind: "drop-stream", group, forced: false });
   assertEquals(open(log, "t", "b", ["c"], 1).kind, "stream-created");
   assertEquals(borrowedIn(log, "t"), [ids["d"]!]);
 });

@@ -1,6 +1,6 @@
 /** Arbitrary control commands, every kind within the limits that the format has. */
 import fc from "fast-check";
-import type { MemberId, NodeNumber } from "../../src/core/ids.ts";
+import type { GroupId, MemberId, NodeNumber } from "../../src/core/ids.ts";
 import type { ControlCommand } from "../../src/node/control_commands.ts";
 
 export const text = fc.string({ maxLength: 20, unit: "binary" });
@@ -80,6 +80,12 @@ const byKind: { [Kind in ControlCommand["kind"]]: fc.Arbitrary<ControlCommand & 
   }),
   "lend-space": fc.record({ kind: kind("lend-space"), origin, member: memberId, bytes: fc.maxSafeNat() }),
   "close-stream": fc.record({ kind: kind("close-stream"), origin, name: text }),
+  "drop-stream": fc.record({
+    kind: kind("drop-stream"),
+    origin,
+    group: memberId as fc.Arbitrary<number> as fc.Arbitrary<GroupId>,
+    forced: fc.boolean(),
+  }),
   "create-machine": fc.record({
     kind: kind("create-machine"),
     origin,

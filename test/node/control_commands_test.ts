@@ -83,7 +83,7 @@ Deno.test("Garbage is a DecodeError or another command, and nothing else", () =>
 
 Deno.test("A kind of control command of a later version is a DecodeError that names it", () => {
   const bytes = encodeControlCommand({ kind: "close-stream", origin: NO_ORIGIN, name: "s" });
-  for (const kind of [0, 17, 255]) {
+  for (const kind of [0, 18, 255]) {
     bytes[0] = kind;
     assertThrows(() => decodeControlCommand(bytes), DecodeError, `Control command ${kind} is unknown`);
   }

@@ -4,8 +4,10 @@ import { assert, AssertionFailure } from "../../src/core/assert.ts";
 import { DecodeError } from "../../src/core/errors.ts";
 import type { GroupId, Index, MemberId } from "../../src/core/ids.ts";
 import { NO_ORIGIN } from "../../src/core/origin.ts";
+import { TOMBSTONES_LIMIT } from "../../src/core/limits.ts";
 import { encodeControlCommand } from "../../src/node/control_commands.ts";
 import { ControlState } from "../../src/node/control_state.ts";
+import { FOURTH_FEATURE_LEVEL } from "../../src/node/feature_level.ts";
 import { admission, type Body, candidate, ControlLog } from "./control_log.ts";
 
 function stream(name: string, source: string, targets: string[], subscriptions = ["default"]): Body {
@@ -124,6 +126,53 @@ Deno.test("A closed stream keeps its name, and closing twice is no harm", () => 
   }
   assertEquals(log.refusal(stream("s", "a", ["b"])), "STREAM_EXISTS");
   assertEquals(log.refusal({ kind: "close-stream", name: "t" }), "UNKNOWN_STREAM");
+});
+
+Deno.test("A dropped stream is gone, its name says so until it is given again, and its group never comes back", () => {
+  const log = new ControlLog().found();
+  log.member("b", 12);
+  log.apply(stream("s", "a", ["b"]));
+  const { group } = log.state.stream("s")!;
+  const drop = (forced: boolean): Body => ({ kind: "drop-stream", group, forced });
+  assertEquals(
+    log.refusal(drop(true)),
+    "INVALID_ARGUMENT",
+    "an earlier build could not read what comes of it",
+  );
+  log.apply({ kind: "raise-feature-level", level: FOURTH_FEATURE_LEVEL });
+  assertEquals(log.refusal(drop(false)), "INVALID_ARGUMENT", "it is open");
+  log.apply({ kind: "close-stream", name: "s" });
+  assertEquals(log.refusal(stream("s", "a", ["b"])), "STREAM_EXISTS", "it may hold something still");
+  const dropped = log.apply(drop(false));
+  assert(dropped.kind === "stream-dropped" && dropped.stream.group === group, "it is dropped");
+  assertEquals([log.state.stream("s"), log.state.groups().has(group)], [null, false]);
+  assertEquals(log.state.tombstone("s"), { name: "s", group, droppedAt: log.state.applied });
+  assertEquals(log.refusal(drop(true)), "UNKNOWN_STREAM", "what came late");
+  assertEquals(log.refusal({ kind: "close-stream", name: "s" }), "STREAM_CLOSED");
+  const read = ControlState.decode(log.state.encode());
+  assertEquals([read.tombstone("s"), read.encode()], [log.state.tombstone("s"), log.state.encode()]);
+  const again = log.apply(stream("s", "a", ["b"]));
+  assert(again.kind === "stream-created" && again.stream.group > group, "it is another group");
+  assertEquals(log.state.tombstone("s"), null);
+  assertEquals(
+    log.refusal(drop(true)),
+    "UNKNOWN_STREAM",
+    "what is said of the old group does not concern the new one",
+  );
+  assert(log.state.stream("s") !== null, "it is there");
+});
+
+Deno.test("An operator has an open stream dropped with force, and the oldest of too many names is forgotten", () => {
+  const log = new ControlLog().found();
+  log.member("b", 12);
+  log.apply({ kind: "raise-feature-level", level: FOURTH_FEATURE_LEVEL });
+  const names = Array.from({ length: TOMBSTONES_LIMIT + 1 }, (_, at) => `s${at}`);
+  for (const name of names) {
+    log.apply(stream(name, "a", ["b"]));
+    const { group } = log.state.stream(name)!;
+    assertEquals(log.apply({ kind: "drop-stream", group, forced: true }).kind, "stream-dropped");
+  }
+  assertEquals(names.filter((name) => log.state.tombstone(name) === null), ["s0"]);
 });
 
 Deno.test("A compare-and-set that fails says the version that is there", () => {

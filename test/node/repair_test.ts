@@ -241,3 +241,16 @@ Deno.test("Repair serves what it holds under that term, read from the disk, and 
   );
   assertEquals(answers, [[5, 2, null], [5, 3, null], [5, 3, null], [5, 9, null], [5, 3, content(3, 100)]]);
 });
+
+Deno.test("Repair forgets what is damaged of a group that is gone, and tells who waits for it", () => {
+  const node = new FakeNode(damagedDisk(4, [2, 3]), [2]);
+  const told: string[] = [];
+  const entry = { group: GROUP, generation: 1, index: at(2), term: inTerm(1) };
+  node.repair.whole(entry, 0, () => told.push("whole"), () => {}, () => told.push("forgotten"));
+  node.turn(0);
+  assertEquals(node.repair.size, 2);
+  node.repair.forget(group(9));
+  assertEquals([node.repair.size, told], [2, []]);
+  node.repair.forget(GROUP);
+  assertEquals([node.repair.size, told], [0, ["forgotten"]]);
+});

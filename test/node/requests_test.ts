@@ -221,3 +221,19 @@ Deno.test("More calls than the limit are refused at once", () => {
   assertEquals(host.fate("one more"), "OVERLOADED NOT_APPLIED");
   assertEquals(host.requests.size, PENDING_CALLS_LIMIT);
 });
+
+Deno.test("What waits for a group that is gone fails: UNKNOWN where it was handed on, and other groups' calls wait on", () => {
+  const host = new FakeRequests();
+  host.submit("handed", 0);
+  host.requests.work(0);
+  host.submit("waiting", 1);
+  const error = new SennitError("STREAM_CLOSED", "gone");
+  host.requests.failGroup(77 as GroupId, error);
+  assertEquals([host.fate("handed"), host.fate("waiting")], ["", ""]);
+  host.requests.failGroup(GROUP, error);
+  assertEquals(host.requests.size, 0);
+  assertEquals([host.fate("handed"), host.fate("waiting")], [
+    "STREAM_CLOSED UNKNOWN",
+    "STREAM_CLOSED NOT_APPLIED",
+  ]);
+});

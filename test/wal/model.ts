@@ -98,6 +98,8 @@ export class Workload {
   #counter = 1;
   #generation = 1;
   #outboxId = 1;
+  /** The group of each outbox record. */
+  readonly #outboxOf = new Map<number, number>();
   #maxBytes: number;
 
   constructor(seed: number, driver: LogDriver, maxBytes = 200) {
@@ -217,6 +219,8 @@ export class Workload {
 
   #close(id: number, known: ModelGroup): void {
     this.driver.wal.closeGroup(group(id), known.generation);
+    // What entries of other groups took from its outbox stays theirs.
+    for (const [outboxId, of] of this.#outboxOf) if (of === id) this.model.outbox.delete(outboxId);
     this.model.groups.delete(id);
     this.model.closed.set(id, known.generation);
   }
@@ -224,6 +228,7 @@ export class Workload {
   #outbox(id: number, known: ModelGroup): void {
     const bytes = this.#bytes();
     this.model.outbox.set(this.#outboxId, bytes);
+    this.#outboxOf.set(this.#outboxId, id);
     this.driver.wal.appendOutbox(this.#outboxId++, group(id), known.generation, bytes);
   }
 

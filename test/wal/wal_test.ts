@@ -61,6 +61,27 @@ Deno.test("Wal refuses calls that are the caller's mistake", () => {
   assert(wal.openGroup(group(1), 2) > 0);
 });
 
+Deno.test("Wal lets go of a closed group's outbox with its log, and what others took of it stays theirs", () => {
+  const disk = new MemoryDisk();
+  const first = LogDriver.open(disk);
+  first.wal.openGroup(group(1), 1);
+  first.wal.openGroup(group(2), 1);
+  first.wal.appendOutbox(1, group(1), 1, content(1, 100));
+  first.wal.appendOutbox(2, group(1), 1, content(2, 100));
+  first.wal.appendOutbox(3, group(2), 1, content(3, 100));
+  first.wal.appendFromOutbox(group(2), 1, at(1), inTerm(1), 2);
+  assert(!first.wal.isClosed(group(1), 1));
+  first.wal.closeGroup(group(1), 1);
+  assert(first.wal.isClosed(group(1), 1) && !first.wal.isClosed(group(1), 2));
+  assertEquals([1, 2, 3].map((id) => first.wal.outboxRecord(id) === null), [true, true, false]);
+  first.settle();
+  const again = LogDriver.open(disk);
+  assertEquals(again.recovery.outbox.map(({ id }) => id), [3]);
+  assertEquals(again.recovery.groups.map((each) => [each.group, each.entries.length]), [[2, 1]] as never);
+  assertEquals(again.recovery.closedGroups, [{ group: group(1), generation: 1 }]);
+  assertEquals(first.wal.entry(group(2), at(1))!.bytes, content(2, 100));
+});
+
 Deno.test("Wal writes releases with the next batch that somebody waits for, or when everything is to go", () => {
   const disk = new MemoryDisk();
   const driver = LogDriver.open(disk);

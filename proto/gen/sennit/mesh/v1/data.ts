@@ -62,6 +62,11 @@ export interface OpenStreamReply {
 
 export interface CloseStreamRequest {
   name: string;
+  /**
+   * The stream is dropped at once, whatever was not processed and whoever was away. Without it a closed stream is dropped once
+   * every subscription has processed everything and all its members know.
+   */
+  discard: boolean;
 }
 
 export interface CloseStreamReply {
@@ -319,13 +324,16 @@ export const OpenStreamReply: MessageFns<OpenStreamReply> = {
 };
 
 function createBaseCloseStreamRequest(): CloseStreamRequest {
-  return { name: "" };
+  return { name: "", discard: false };
 }
 
 export const CloseStreamRequest: MessageFns<CloseStreamRequest> = {
   encode(message: CloseStreamRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
+    }
+    if (message.discard !== false) {
+      writer.uint32(16).bool(message.discard);
     }
     return writer;
   },
@@ -349,6 +357,14 @@ export const CloseStreamRequest: MessageFns<CloseStreamRequest> = {
             }
 
             message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.discard = reader.bool();
             continue;
           }
         }

@@ -272,7 +272,7 @@ export interface WatchEventsRequest {
 export interface MeshEvent {
   /**
    * MEMBER_JOINED, MEMBER_LEFT, MEMBER_EVICTED, MEMBER_REACHABLE, MEMBER_UNREACHABLE, LEADER_CHANGED, STREAM_OPENED,
-   * STREAM_CLOSED, POLICY_CHANGED, OTHER_EPOCH or ROLE_CHANGED (detail: leader or follower, of the node that is
+   * STREAM_CLOSED, STREAM_DROPPED, POLICY_CHANGED, OTHER_EPOCH or ROLE_CHANGED (detail: leader or follower, of the node that is
    * watched).
    */
   type: string;
