@@ -3,19 +3,37 @@
  * with what the nodes' state machines were given, each entry once.
  */
 import type { Index, MemberId } from "../src/core/ids.ts";
+import { decodeControlCommand } from "../src/node/control_commands.ts";
 import { ControlState, type Member } from "../src/node/control_state.ts";
+import { FOURTH_FEATURE_LEVEL } from "../src/node/feature_level.ts";
+import { nameOf, numberOf } from "./workloads/lives.ts";
 import { decodeConfiguration, EntryKind } from "../src/raft/mod.ts";
 import type { Configuration } from "../src/raft/types.ts";
 
-/** Of an open stream, who of its group is still a member of the mesh. */
+/** Of a stream, who of its group is still a member of the mesh. */
 export interface StreamMembers {
   readonly name: string;
   readonly group: number;
+  readonly closed: boolean;
+  readonly members: readonly number[];
+}
+
+/** A group that the control log says is gone. */
+export interface DroppedGroup {
+  readonly group: number;
+  readonly name: string;
+  /** By the word of an operator, whoever was away. */
+  readonly forced: boolean;
+  /** Whom its last committed configuration counted. */
   readonly members: readonly number[];
 }
 
 export class ControlLog {
   readonly #state = new ControlState();
+  /** By name: the groups that streams of this name had, the first life's first. */
+  readonly #lives = new Map<string, number[]>();
+  /** In the order in which they were dropped. */
+  readonly dropped: DroppedGroup[] = [];
   /** By group: the last configuration that was committed, and its index. */
   readonly #configurations = new Map<number, { readonly index: number; readonly value: Configuration }>();
 
@@ -27,8 +45,22 @@ export class ControlLog {
     if (index !== this.#state.applied + 1) {
       throw new Error(`Nobody applied entry ${this.#state.applied + 1} of the control log before ${index}`);
     }
-    if (kind === EntryKind.Command) this.#state.apply(index as Index, bytes.slice());
-    else this.#state.skip(index as Index);
+    if (kind !== EntryKind.Command) return this.#state.skip(index as Index);
+    const result = this.#state.apply(index as Index, bytes.slice());
+    if (result.kind === "stream-created") {
+      const { name, group } = result.stream;
+      this.#lives.set(name, [...this.#lives.get(name) ?? [], group]);
+    } else if (result.kind === "stream-dropped") {
+      const { name, group, initial } = result.stream;
+      const members = this.#membersOf(group, initial.incoming);
+      const command = decodeControlCommand(bytes);
+      this.dropped.push({
+        group,
+        name,
+        forced: command.kind === "drop-stream" && command.forced,
+        members: members.filter((id) => this.#state.member(id)?.leaving === "no"),
+      });
+    }
   }
 
   /** How far it goes. */
@@ -50,22 +82,37 @@ export class ControlLog {
     return this.memberByName(name)?.leaving === "no";
   }
   streams(): readonly StreamMembers[] {
-    return this.#state.streams().filter((stream) => !stream.closed).map(({ name, group, initial }) => ({
+    return this.#state.streams().map(({ name, group, closed, initial }) => ({
       name,
       group,
+      closed,
       members: initial.incoming.filter((id) => this.#state.member(id) !== null),
     }));
   }
   hasStream(name: string): boolean {
     return this.#state.stream(name) !== null;
   }
+  /** How many streams had this name so far. */
+  lives(name: string): number {
+    return this.#lives.get(name)?.length ?? 0;
+  }
+  /** The group of a stream's life (workloads/lives.ts). */
+  groupOf(life: string): number {
+    return this.#lives.get(nameOf(life))?.[numberOf(life) - 1] ?? -1;
+  }
+  isDropped(group: number): boolean {
+    return this.dropped.some((each) => each.group === group);
+  }
+  get dropsClosed(): boolean {
+    return this.#state.featureLevel >= FOURTH_FEATURE_LEVEL;
+  }
 
   /** What still counts on this member, by name: the mesh itself, the control group, groups of streams. */
   countsOn(id: number): string[] {
     const left = this.#state.member(id as MemberId) === null ? [] : ["the control log"];
     if (this.#isIn(0, [], id)) left.push("control");
-    for (const { name, group, initial, closed } of this.#state.streams()) {
-      if (!closed && initial.incoming.includes(id as MemberId) && this.#isIn(group, initial.incoming, id)) {
+    for (const { name, group, initial } of this.#state.streams()) {
+      if (initial.incoming.includes(id as MemberId) && this.#isIn(group, initial.incoming, id)) {
         left.push(name);
       }
     }
@@ -82,9 +129,13 @@ export class ControlLog {
   }
 
   #isIn(group: number, initial: readonly number[], id: number): boolean {
+    return this.#membersOf(group, initial as readonly MemberId[]).includes(id as MemberId);
+  }
+
+  #membersOf(group: number, initial: readonly MemberId[]): readonly MemberId[] {
     const configuration = this.#configurations.get(group)?.value;
-    if (configuration === undefined) return initial.includes(id);
+    if (configuration === undefined) return initial;
     const { incoming, outgoing, learners } = configuration;
-    return [...incoming, ...outgoing, ...learners].includes(id as MemberId);
+    return [...incoming, ...outgoing, ...learners];
   }
 }

@@ -2,6 +2,7 @@
 import type { MemberId } from "../src/core/ids.ts";
 import type { GroupInspection, NodeInspection } from "../src/node/inspection.ts";
 import type { Counted } from "./checkers/mod.ts";
+import type { ControlLog } from "./control_log.ts";
 import type { Host } from "./host.ts";
 import type { Draws } from "./prf.ts";
 import type { Workload } from "./workload.ts";
@@ -11,7 +12,13 @@ interface Seen {
   readonly node: NodeInspection;
 }
 
-export function missingOf(hosts: readonly Host[], workload: Workload | null): string[] {
+/** What clients do, and what the control log says of the streams that they use. */
+export interface Served {
+  readonly workload: Workload;
+  readonly control: ControlLog;
+}
+
+export function missingOf(hosts: readonly Host[], served: Served | null): string[] {
   const missing: string[] = [];
   const seen: Seen[] = [];
   for (const host of hosts) {
@@ -22,9 +29,23 @@ export function missingOf(hosts: readonly Host[], workload: Workload | null): st
   }
   const control = groupOf(seen, 0);
   missing.push(...missingOfGroup("control", control));
-  if (workload === null) return missing;
-  for (const name of workload.streams) missing.push(...missingOfStream(seen, workload, name));
+  if (served === null) return missing;
+  for (const life of served.workload.streams) missing.push(...missingOfLife(seen, served, life));
+  for (const { host, node } of seen) {
+    if ((node.sizes["removals"] ?? 0) > 0) missing.push(`${host.name} has files of dropped groups`);
+  }
   return missing;
+}
+
+/** One that is closed must be dropped, and then be nowhere. */
+function missingOfLife(seen: readonly Seen[], { workload, control }: Served, life: string): string[] {
+  const group = control.groupOf(life);
+  if (control.isDropped(group)) {
+    return groupOf(seen, group).map(({ host }) => `${host.name} has ${life}, which is dropped`);
+  }
+  const isLeft = control.dropsClosed && control.streams().some((each) => each.group === group && each.closed);
+  const closed = isLeft ? [`${life} is closed and not dropped`] : [];
+  return [...closed, ...missingOfStream(seen, workload, life, group)];
 }
 
 /** Who is cut off from all others and leads them all the same: a leader that no majority answers steps down (thesis, 6.2). */
@@ -69,10 +90,9 @@ function missingOfGroup(
   return missing;
 }
 
-function missingOfStream(seen: readonly Seen[], workload: Workload, name: string): string[] {
-  const streams = seen.flatMap(({ node }) => node.streams.filter((stream) => stream.name === name));
-  const id = streams[0]?.group;
-  if (id === undefined) return [`nobody has ${name}`];
+function missingOfStream(seen: readonly Seen[], workload: Workload, name: string, id: number): string[] {
+  const streams = seen.flatMap(({ node }) => node.streams.filter((stream) => stream.group === id));
+  if (streams.length === 0) return [`nobody has ${name}`];
   const missing = missingOfGroup(name, groupOf(seen, id));
   for (const producer of workload.producers) {
     if (producer.stream === name && !producer.isIdle) {

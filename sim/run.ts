@@ -171,6 +171,7 @@ class Run {
     this.#nemesis = new Nemesis(this.#world, this.#regime, this.#workload, {
       control: this.#checkers.control,
       settingsOf: (host, port) => settingsOf(host, this.#regime, port),
+      hasLetGo: (member, group) => this.#checkers.gone.hasLetGo(member, group),
     });
   }
 
@@ -261,7 +262,10 @@ class Run {
     if (task !== "") return [`the operator has not done: ${task}`];
     const members = this.#members();
     const strangers = this.#world.hosts.filter((host) => host.isUp && !members.includes(host));
-    return [...missingOf(members, this.#workload), ...notRefused(strangers)];
+    return [
+      ...missingOf(members, { workload: this.#workload, control: this.#checkers.control }),
+      ...notRefused(strangers),
+    ];
   }
 
   /** Hosts of those whom the control log calls members. */

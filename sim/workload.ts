@@ -82,6 +82,12 @@ export class Workload {
     for (const client of [...this.producers, ...this.consumers]) if (client.host === host) client.retire();
   }
 
+  /** The stream is gone for good: its clients have nothing more to do. */
+  endStream(life: string): void {
+    for (const producer of this.producers) if (producer.stream === life) producer.end();
+    for (const consumer of this.consumers) if (consumer.ledger.stream === life) consumer.end();
+  }
+
   /** Nothing new is begun; what is under way goes on until it is answered. */
   end(): void {
     this.effects.isEnding = true;

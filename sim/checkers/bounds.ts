@@ -11,6 +11,7 @@ const LIMITS: Readonly<Record<string, number>> = {
   flows: 64,
   appendLoads: 1_024,
   walSegments: 4_096,
+  removals: 64,
   outboxBatches: 16 * OUTBOX_BATCHES_LIMIT,
 };
 const OTHERWISE = 100_000;

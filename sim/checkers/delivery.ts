@@ -11,6 +11,8 @@ export class DeliveryCheck implements Checker {
   inputs = 0;
   sinkInputs = 0;
   acknowledgeInputs = 0;
+  /** Messages that a closed stream refused. */
+  refusedInputs = 0;
 
   /** At any time: what the clients saw and must not have seen. */
   check(effects: Effects): void {
@@ -20,18 +22,28 @@ export class DeliveryCheck implements Checker {
 
   /**
    * After convergence, when every consumer has seen everything. Where all of a stream's consumers were taken away, what the
-   * state machines were given has to do.
+   * state machines were given has to do. `isHeld`: what they made of it is a message of the stream.
    */
-  checkFinal(effects: Effects, isApplied: (stream: string, id: string) => boolean): void {
+  checkFinal(
+    effects: Effects,
+    isApplied: (stream: string, id: string) => boolean,
+    isHeld: (stream: string, id: string) => boolean = isApplied,
+  ): void {
     this.check(effects);
     for (const [stream, places] of effects.placed) this.#checkOrder(stream, places);
     for (const [stream, sent] of effects.sent) {
       const placed = new Set(effects.placed.get(stream)?.values() ?? []);
       const isWatched = effects.consumers.some((consumer) =>
-        consumer.stream === stream && !consumer.isRetired
+        consumer.stream === stream && !isExempt(effects, consumer)
       );
-      for (const { id, acknowledged } of sent.values()) {
+      for (const { id, acknowledged, refused } of sent.values()) {
         this.inputs += 1;
+        if (refused) this.refusedInputs += 1;
+        if (refused && isHeld(stream, id)) {
+          this.#fail("delivery", `message ${id} of ${stream} was refused as it is closed, and is in it`);
+        }
+        // What was only queued when the stream was closed goes with it.
+        if (acknowledged === "QUEUED" && effects.closed.has(stream)) continue;
         if (acknowledged !== null && !placed.has(id) && (isWatched || !isApplied(stream, id))) {
           this.#fail(
             "acknowledged-durable",
@@ -67,7 +79,7 @@ export class DeliveryCheck implements Checker {
     const places = effects.placed.get(consumer.stream) ?? new Map<number, string>();
     const where = `${consumer.stream} at ${consumer.node}`;
     if (consumer.mode === "acknowledge") {
-      if (consumer.isRetired) return;
+      if (isExempt(effects, consumer)) return;
       for (const offset of places.keys()) {
         this.acknowledgeInputs += 1;
         if (!consumer.seen.has(offset)) {
@@ -77,7 +89,7 @@ export class DeliveryCheck implements Checker {
       return;
     }
     this.sinkInputs += consumer.effects.length;
-    if (consumer.effects.length !== places.size && !consumer.isRetired) {
+    if (consumer.effects.length !== places.size && !isExempt(effects, consumer)) {
       this.#fail(this.name, `${where} made ${consumer.effects.length} effects of ${places.size} messages`);
     }
     if (new Set(consumer.effects).size !== consumer.effects.length) {
@@ -96,4 +108,9 @@ export class DeliveryCheck implements Checker {
   #fail(checker: string, message: string): never {
     throw new SafetyViolation(checker, message);
   }
+}
+
+/** It need not have seen everything: its node was taken away, or the stream was discarded. */
+function isExempt(effects: Effects, { isRetired, stream }: ConsumerLedger): boolean {
+  return isRetired || effects.discarded.has(stream);
 }

@@ -12,6 +12,7 @@ import { CommitRule } from "./commit_rule.ts";
 import { Commitment } from "./commitment.ts";
 import { ConfigurationRule } from "./configuration_rule.ts";
 import { DeliveryCheck } from "./delivery.ts";
+import { DroppedGroups } from "./dropped_groups.ts";
 import { DurableLog } from "./durable_log.ts";
 import { ElectionSafety } from "./election_safety.ts";
 import { Elected } from "./elected.ts";
@@ -93,6 +94,7 @@ export class Checkers {
     "applied-once",
     "snapshot-files",
     "silence",
+    "dropped-groups",
   ];
 
   /** Places of node code that were passed, and how often. */
@@ -132,6 +134,9 @@ export class Checkers {
   readonly delivery = new DeliveryCheck();
   /** How each host's node counted in the control group when it was last looked at. */
   readonly counted = new Map<Host, Counted>();
+  readonly gone = new DroppedGroups((group) => this.control.isDropped(group));
+  /** Drops that `gone` was told of. */
+  #drops = 0;
   /** Where each member was last seen. */
   readonly #hosts = new Map<number, Host>();
   /** By a member's own clock. */
@@ -150,14 +155,20 @@ export class Checkers {
 
   /** What a host's node tells while it runs. */
   observer(host: Host): Observer {
-    const { marks, commitment, configurations, control, durable, once, said, reads, streams, watches } = this;
+    const { marks, commitment, configurations, control, durable, once, said, reads, streams, watches, gone } =
+      this;
+    const tellDrops = () => {
+      while (this.#drops < control.dropped.length) gone.dropped(control.dropped[this.#drops++]!);
+    };
     return {
       applied(group, generation, index, term, kind, bytes) {
         commitment.applied(host.name, group, generation, index, term, kind, bytes);
         configurations.applied(group, generation, index, kind, bytes);
         once.applied(group, generation, index, kind, bytes);
         said.applied(group, index, kind, bytes);
+        gone.applied(group, index, kind, bytes);
         control.applied(group, index, kind, bytes);
+        tellDrops();
         reads.applied(group, index);
         watches.applied(group, index, kind, bytes);
         streams.applied(group, generation, index, kind, bytes);
@@ -202,6 +213,7 @@ export class Checkers {
     this.turns.check(host.name, host.overdueWishes);
     this.integrity.check(host);
     this.membership.check(host.name, inspection);
+    this.gone.look(host.name, host.incarnation, inspection);
     // What a paused node has not been told of yet may keep it from handing on what it holds.
     const isSettled = host.disk.isSettled && (inspection.sizes["inputs"] ?? 0) === 0;
     for (const group of inspection.groups) this.#lookAt(host, group, isSettled);
@@ -212,6 +224,7 @@ export class Checkers {
       const told = (group: GroupInspection) => this.promises.told(group);
       const mayBeDamaged = [...ROT_KINDS].some((kind) => host.world.ledger.get(kind).struck > 0);
       const logs = this.durable.check(host.name, groups, segments, told, mayBeDamaged);
+      this.gone.lookAtDisk(host.name, logs);
       this.#lookAtSnapshots(host, groups, logs);
     }
     for (const stream of inspection.streams) {
@@ -301,11 +314,25 @@ export class Checkers {
       for (const group of host.node?.inspect().groups ?? []) {
         this.equality.check(host.name, host.incarnation, group, true);
       }
+      this.#checkLeft(host);
     }
     this.membership.checkFinal();
-    this.delivery.checkFinal(effects, (stream, id) => this.said.isApplied(stream, id));
+    this.delivery.checkFinal(
+      effects,
+      (stream, id) => this.said.isApplied(stream, id),
+      (stream, id) => this.streams.holds(this.control.groupOf(stream), id),
+    );
     this.linearizability.check(history);
     this.watches.checkFinal();
+  }
+
+  /** What dropped groups have left on the disk of a member. */
+  #checkLeft({ name, disk }: Host): void {
+    const member = this.control.memberByName(name);
+    if (member === null) return;
+    const segments = disk.durableFiles(WAL_FOLDER).map(({ bytes }) => bytes);
+    const snapshots = disk.durableFiles(SNAPSHOT_FOLDER).map((file) => file.name);
+    this.gone.checkFinal(name, member.memberId, this.control.dropped, { segments, snapshots });
   }
 
   /** Evidence given to each. */
@@ -337,6 +364,10 @@ export class Checkers {
       "monotonicity-restarts": this.monotonicity.restarts,
       "none-lost": this.delivery.acknowledgeInputs,
       "promises-kept": this.promises.inputs,
+      "dropped-groups": this.gone.inputs,
+      "dropped-groups-ends": this.gone.endInputs,
+      "dropped-groups-disks": this.gone.diskInputs,
+      "refused-as-closed": this.delivery.refusedInputs,
       "durable-log": this.durable.inputs,
       "durable-log-ends": this.durable.endInputs,
       elected: this.elected.inputs,

@@ -13,7 +13,9 @@ import {
   readRecordBatchHeader,
   RECORD_BATCH_FORMAT,
   type RecordBatchHeader,
+  recordBatchMessages,
 } from "../../src/stream/mod.ts";
+import { idOf } from "../workloads/effects.ts";
 import { groupKey } from "./keys.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
@@ -41,6 +43,8 @@ interface Model {
   readonly ids: Map<string, number>;
   readonly sessions: Map<number, Session>;
   readonly subscriptions: Map<string, Subscription>;
+  /** Messages that are in the stream. */
+  readonly accepted: Set<string>;
   /** What it was after each of the last entries. */
   readonly after: Map<number, Shown>;
 }
@@ -110,6 +114,11 @@ export class StreamModel implements Checker {
     return true;
   }
 
+  /** True where the message is in the stream that has this group. */
+  holds(group: number, id: string): boolean {
+    return this.#models.get(groupKey(group, 0))?.accepted.has(id) ?? false;
+  }
+
   #modelOf(key: string): Model {
     let model = this.#models.get(key);
     if (model === undefined) {
@@ -122,6 +131,7 @@ export class StreamModel implements Checker {
           ids: new Map(),
           sessions: new Map(),
           subscriptions: new Map(),
+          accepted: new Set(),
           after: new Map(),
         },
       );
@@ -132,7 +142,8 @@ export class StreamModel implements Checker {
 
 function apply(model: Model, index: number, bytes: Uint8Array): void {
   if (bytes[0] === RECORD_BATCH_FORMAT) {
-    applyBatch(model, readRecordBatchHeader(bytes));
+    if (!accepts(model, readRecordBatchHeader(bytes))) return;
+    for (const message of recordBatchMessages(bytes)) model.accepted.add(idOf(message));
     return;
   }
   const command = decodeStreamCommand(bytes);
@@ -189,10 +200,12 @@ function takeOver(model: Model, member: MemberId): void {
   }
 }
 
-function applyBatch(model: Model, { producerId, epoch, baseSequence, count }: RecordBatchHeader): void {
+/** True where the batch comes into the stream. */
+function accepts(model: Model, { producerId, epoch, baseSequence, count }: RecordBatchHeader): boolean {
   const session = model.sessions.get(producerId);
-  if (model.isClosed || session === undefined || session.epoch !== epoch) return;
-  if (baseSequence !== session.last + 1) return;
+  if (model.isClosed || session === undefined || session.epoch !== epoch) return false;
+  if (baseSequence !== session.last + 1) return false;
   session.last += count;
   model.nextOffset += count;
+  return true;
 }

@@ -24,14 +24,14 @@ const HEADER_CRC_AT = 12;
 export interface WalFiles {
   /** By id. */
   readonly groups: ReadonlyMap<number, FiledGroup>;
-  /** Records of the outbox that are not let go. */
-  readonly outbox: ReadonlySet<number>;
+  /** The group of each record of the outbox that is not let go. */
+  readonly outbox: ReadonlyMap<number, number>;
 }
 
 /** Null where a file cannot be read to its end: it is torn or damaged, and recovery has to say what that means. */
 export function readWalFiles(segments: readonly Uint8Array[]): WalFiles | null {
   const groups = new Map<number, FiledGroup>();
-  const outbox = new Set<number>();
+  const outbox = new Map<number, number>();
   for (const bytes of segments) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = FILE_HEADER_BYTES;
@@ -60,10 +60,10 @@ export function readWalFiles(segments: readonly Uint8Array[]): WalFiles | null {
 class Records {
   readonly #view: DataView;
   readonly #groups: Map<number, FiledGroup>;
-  readonly #outbox: Set<number>;
+  readonly #outbox: Map<number, number>;
   #at: number;
 
-  constructor(view: DataView, at: number, groups: Map<number, FiledGroup>, outbox: Set<number>) {
+  constructor(view: DataView, at: number, groups: Map<number, FiledGroup>, outbox: Map<number, number>) {
     this.#view = view;
     this.#at = at;
     this.#groups = groups;
@@ -106,8 +106,8 @@ class Records {
       }
       case 9:
       case 10:
-        this.#outbox.add(this.#u64());
-        this.#at += 16 + 1 + 8;
+        this.#outbox.set(this.#u64(), this.#u64());
+        this.#at += 8 + 1 + 8;
         return true;
       case 11:
         this.#outbox.delete(this.#u64());

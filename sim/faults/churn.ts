@@ -15,6 +15,7 @@ import type { World } from "../world.ts";
 import type { FaultKind } from "./kinds.ts";
 import type { MachineFaults } from "./machines.ts";
 import type { Operator, Script } from "./operator.ts";
+import { lifeOf } from "../workloads/lives.ts";
 import { type Faults, NOTHING_TO_UNDO, type Strike, type Undo } from "./strike.ts";
 
 /** A mesh keeps so many members, and a group of a stream that loses one; one that leaves by itself hands over before. */
@@ -25,6 +26,11 @@ const RETRY_MS = 200;
 const LOOK_MS = 100;
 const STREAM_RETENTION_BYTES = 64 * 1024 * 1024;
 const STREAMS_LIMIT = 5;
+/** Streams of a run that are closed, and of those the ones that are dropped at once, whatever they hold. */
+const CLOSES_LIMIT = 4;
+const DISCARDS_PER_MILLION = 250_000;
+/** Streams that are opened under the name of one that is gone, where there is one. */
+const REOPENS_PER_MILLION = 500_000;
 /** Streams that ask for a replica beside source and targets. */
 const BORROWS_PER_MILLION = 500_000;
 
@@ -37,6 +43,8 @@ interface Task {
 export interface Mesh {
   readonly control: ControlLog;
   settingsOf(host: Host, port: number): NodeSettings;
+  /** True where the disk of the member is durably rid of a group that was dropped. */
+  hasLetGo(member: number, group: number): boolean;
 }
 
 export class ChurnFaults implements Faults {
@@ -50,6 +58,7 @@ export class ChurnFaults implements Faults {
   /** Who moved last, and how far the control log was when it had its address. */
   #lastMove: { readonly host: Host; readonly index: number } | null = null;
   #streams = 0;
+  #closes = 0;
 
   constructor(world: World, workload: Workload, mesh: Mesh, machines: MachineFaults, operator: Operator) {
     this.#world = world;
@@ -79,6 +88,8 @@ export class ChurnFaults implements Faults {
         return this.#transfer(strike);
       case "open-stream":
         return this.#openStream(strike);
+      case "close-stream":
+        return this.#closeStream(strike);
       case "move": {
         const host = strike.one(this.members().filter((each) => this.#mayMove(each)));
         return host === undefined ? null : { what: `move ${host.name}`, script: this.#move(host) };
@@ -169,8 +180,51 @@ export class ChurnFaults implements Faults {
     if (this.#streams >= STREAMS_LIMIT) return null;
     const hosts = strike.choose(this.members(), strike.draws.between(2, 4));
     if (hosts.length < 2) return null;
-    const name = `late-${this.#streams++}`;
+    const gone = this.#control.dropped.map((each) => each.name).filter((each) =>
+      !this.#control.hasStream(each)
+    );
+    const isAgain = strike.draws.chance(REOPENS_PER_MILLION) && gone.length > 0;
+    const name = isAgain ? strike.draws.pick(gone) : `late-${this.#streams}`;
+    this.#streams += 1;
     return { what: `open ${name}`, script: this.#open(name, hosts, strike) };
+  }
+
+  #closeStream(strike: Strike): Task | null {
+    const open = this.#control.streams().filter(({ closed }) => !closed);
+    if (open.length === 0 || this.#closes >= CLOSES_LIMIT) return null;
+    const stream = strike.draws.pick(open);
+    this.#closes += 1;
+    const discard = strike.draws.chance(DISCARDS_PER_MILLION) && this.#control.dropsClosed;
+    const what = `${discard ? "discard" : "close"} ${stream.name}`;
+    return { what, script: this.#close(stream.name, discard, strike) };
+  }
+
+  /** Done once it is closed, or gone where that is asked for; that the rest follows shows when all is healed. */
+  *#close(name: string, discard: boolean, strike: Strike): Script {
+    const life = lifeOf(name, this.#control.lives(name));
+    const group = this.#control.groupOf(life);
+    const { effects } = this.#workload;
+    effects.closed.add(life);
+    if (discard) effects.discarded.add(life);
+    const isOpen = () => this.#control.streams().some((each) => each.group === group && !each.closed);
+    while (isOpen()) {
+      const via = strike.one(this.members().filter((each) => each.isUp));
+      if (via !== undefined) yield { kind: "ask", host: via, call: { kind: "stream-close", name, discard } };
+      yield* pause(RETRY_MS);
+    }
+  }
+
+  /** Who has not let go of the one before under this name may take what is said to the new one for its own. */
+  *#awaitGone(name: string): Script {
+    const lives = this.#control.lives(name);
+    for (let life = 1; life <= lives; life++) this.#workload.endStream(lifeOf(name, life));
+    const groups = this.#control.dropped.filter((each) => each.name === name).map(({ group }) => group);
+    const members = () => this.members().map((host) => this.#control.memberByName(host.name)!.memberId);
+    const left = () => members().filter((id) => groups.some((group) => !this.#mesh.hasLetGo(id, group)));
+    yield* until(() => {
+      this.#operator.lastFailure = `members ${left().join(", ")} hold the ${name} before`;
+      return left().length === 0;
+    });
   }
 
   *#open(name: string, [source, ...targets]: readonly Host[], strike: Strike): Script {
@@ -184,14 +238,17 @@ export class ChurnFaults implements Faults {
       retentionBytes: STREAM_RETENTION_BYTES,
       borrow,
     });
+    yield* this.#awaitGone(name);
+    const lives = this.#control.lives(name);
     // Where nobody lends anything it is opened without.
-    for (let tries = 0; !this.#control.hasStream(name); tries++) {
+    for (let tries = 0; this.#control.lives(name) === lives; tries++) {
       const via = strike.one(this.members().filter((each) => each.isUp));
       const borrow = borrows && tries % 2 === 0 ? 1 : 0;
       if (via !== undefined) yield { kind: "ask", host: via, call: call(borrow) };
       yield* pause(RETRY_MS);
     }
-    this.#workload.beginStream({ name, source: source!, targets, awaited: false });
+    const life = lifeOf(name, lives + 1);
+    this.#workload.beginStream({ name: life, source: source!, targets, awaited: false });
   }
 
   // Going.

@@ -6,6 +6,7 @@ export const FAULT_KINDS = [
   "transfer-leadership",
   "open-stream",
   "cut-clients",
+  "close-stream",
   "clog",
   "break-connections",
   "half-open",

@@ -195,6 +195,7 @@ export class Nemesis implements Target {
         return this.#histories;
       case "transfer-leadership":
       case "open-stream":
+      case "close-stream":
       case "move":
       case "join":
       case "leave":

@@ -3,6 +3,7 @@
  * tools/mutants.ts, never into the tree itself.
  */
 import { CHANGES } from "./changes.ts";
+import { CLOSINGS } from "./closings.ts";
 import { CONSENSUS } from "./consensus.ts";
 import { DAMAGE } from "./damage.ts";
 import { DELIVERY } from "./delivery.ts";
@@ -30,6 +31,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...DAMAGE,
   ...DELIVERY,
   ...STREAMS,
+  ...CLOSINGS,
   ...NODE,
 ];
 

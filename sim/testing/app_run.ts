@@ -100,6 +100,7 @@ class AppRun<Stubs> {
     this.#nemesis = new Nemesis(this.#world, this.#regime, this.#workload, {
       control: this.#checkers.control,
       settingsOf: (host, port) => this.#settingsOf(host, port),
+      hasLetGo: (member, group) => this.#checkers.gone.hasLetGo(member, group),
     });
     this.#code = new UserCode(this.#world.guard);
     this.#services = new Services(this.#world, this.#code);

@@ -16,6 +16,7 @@ export type { FaultKind } from "../faults/kinds.ts";
 const OF_OPERATORS: readonly FaultKind[] = [
   "transfer-leadership",
   "open-stream",
+  "close-stream",
   "move",
   "join",
   "leave",

@@ -4,7 +4,7 @@
  * at least once. Now and then it dies between the two.
  */
 import type { Offset, Token } from "../../src/core/ids.ts";
-import type { Push, Reply } from "../../src/node/calls.ts";
+import type { CallFailure, Push, Reply } from "../../src/node/calls.ts";
 import { recordBatchMessages, verifyRecordBatch } from "../../src/stream/mod.ts";
 import { EventKind, type Target } from "../event_queue.ts";
 import type { Host } from "../host.ts";
@@ -13,6 +13,7 @@ import type { Regime } from "../regime.ts";
 import type { World } from "../world.ts";
 import { type Caller, type Calls, RETRY_MEAN_MS, RETRY_MIN_MS } from "./clients.ts";
 import { type ConsumerLedger, type Effects, idOf } from "./effects.ts";
+import { nameOf } from "./lives.ts";
 
 const CREDIT_BYTES = 8 * 1024;
 
@@ -61,6 +62,8 @@ export class Consumer implements Target, Caller {
   /** A subscriber that nobody cancelled, and what it had been sent and not processed. */
   #zombie: { readonly token: Token; readonly range: Range } | null = null;
   #isPlanned = false;
+  /** Its stream is gone. */
+  #isOver = false;
   readonly counts = { subscribed: 0, crashes: 0, gaps: 0, zombies: 0 };
 
   constructor(
@@ -106,9 +109,14 @@ export class Consumer implements Target, Caller {
     this.ledger.isRetired = true;
   }
 
+  /** Its stream is gone, and another one may have its name. */
+  end(): void {
+    this.#isOver = true;
+  }
+
   onEvent(): void {
     this.#isPlanned = false;
-    if (this.ledger.isRetired) return;
+    if (this.ledger.isRetired || this.#isOver) return;
     if (this.#token === null) this.#subscribe();
     else if (this.#isSubscribed) this.#acknowledge();
   }
@@ -133,13 +141,13 @@ export class Consumer implements Target, Caller {
       if (this.ledger.mode === "acknowledge") this.#acknowledged(reply.nextOffset);
       this.#haunt();
       this.#acknowledge();
-    } else if (reply.kind === "failed") this.#end();
+    } else if (reply.kind === "failed") this.#ended(reply.error);
     else throw new Error(`The node answered a subscriber with ${reply.kind}`);
   }
 
   onPush(token: Token, push: Push): void {
     if (token !== this.#token) return;
-    if (push.kind === "subscription-ended") this.#end();
+    if (push.kind === "subscription-ended") this.#ended(push.error);
     else if (push.kind === "delivery") this.#deliver(push);
   }
 
@@ -148,8 +156,14 @@ export class Consumer implements Target, Caller {
     else if (token === this.#token) this.#end();
   }
 
+  #ended({ code }: CallFailure): void {
+    if (code === "STREAM_CLOSED" && this.#effects.closed.has(this.ledger.stream)) this.#isOver = true;
+    this.#end();
+  }
+
   #subscribe(): void {
-    const { stream, subscription, mode, nextOffset } = this.ledger;
+    const { stream: life, subscription, mode, nextOffset } = this.ledger;
+    const stream = nameOf(life);
     const fromOffset = mode === "sink" ? nextOffset as Offset : null;
     const call = { kind: "subscribe", stream, subscription, fromOffset, creditBytes: CREDIT_BYTES } as const;
     this.#isSubscribed = false;

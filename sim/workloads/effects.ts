@@ -10,6 +10,8 @@ export type Level = "QUEUED" | "COMMITTED" | "COMPLETED";
 export interface Sent {
   readonly id: string;
   acknowledged: Level | null;
+  /** Its producer was told that it is not in the stream, which is closed. */
+  refused: boolean;
 }
 
 /** What one consumer (stream, node, subscription) has done. */
@@ -48,6 +50,10 @@ export class Effects {
   readonly violations: string[] = [];
   /** Streams whose completion waits for every consumer. */
   readonly awaited = new Set<string>();
+  /** Streams that somebody has asked to be closed: what is only queued there may never get into them. */
+  readonly closed = new Set<string>();
+  /** Streams that somebody has asked to be dropped at once: what is in them need not be delivered. */
+  readonly discarded = new Set<string>();
   /** Nothing new is sent: who is slow is so no longer. */
   isEnding = false;
   /** Told of messages that a producer was told to be committed. */
@@ -56,7 +62,7 @@ export class Effects {
 
   send(stream: string, ids: readonly string[]): void {
     const messages = this.#ofStream(this.sent, stream);
-    for (const id of ids) messages.set(id, { id, acknowledged: null });
+    for (const id of ids) messages.set(id, { id, acknowledged: null, refused: false });
     this.counts.sent += ids.length;
   }
 
@@ -70,6 +76,12 @@ export class Effects {
       this.counts.acknowledged += 1;
       if (firstOffset >= 0) this.place(stream, firstOffset + i, id);
     }
+  }
+
+  /** The stream is closed, and these messages are not in it. */
+  refuse(stream: string, ids: readonly string[]): void {
+    const messages = this.#ofStream(this.sent, stream);
+    for (const id of ids) messages.get(id)!.refused = true;
   }
 
   /** A producer's node is taken away, with what it had only queued. */

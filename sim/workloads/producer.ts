@@ -16,6 +16,7 @@ import type { World } from "../world.ts";
 import { type Caller, type Calls, RETRY_MEAN_MS, RETRY_MIN_MS } from "./clients.ts";
 import type { Effects, Level } from "./effects.ts";
 import type { Budget } from "./kv_client.ts";
+import { nameOf } from "./lives.ts";
 
 /** Sessions that say something after a newer one has taken over. */
 const ZOMBIE_PER_MILLION = 500_000;
@@ -69,6 +70,8 @@ export class Producer implements Target, Caller {
   #batch: Batch | null = null;
   #waiting: Token | null = null;
   #isRetired = false;
+  /** Its stream is closed: there is nothing more to do. */
+  #isOver = false;
   readonly counts = { opened: 0, published: 0, retried: 0, duplicates: 0, zombies: 0, leaps: 0 };
   /** What the node said last where it refused. */
   lastFailure = "";
@@ -111,12 +114,18 @@ export class Producer implements Target, Caller {
     this.#effects.retire(this.stream, this.name);
   }
 
+  /** Its stream is gone, and another one has its name. */
+  end(): void {
+    this.#isOver = true;
+    this.#batch = null;
+  }
+
   begin(): void {
     this.#later(this.#regime.work.thinkMeanMs);
   }
 
   onEvent(): void {
-    if (this.#waiting !== null || this.#isRetired) return;
+    if (this.#waiting !== null || this.#isRetired || this.#isOver) return;
     if (this.#session === null) this.#open();
     else this.#publish();
   }
@@ -124,7 +133,7 @@ export class Producer implements Target, Caller {
   onReply(token: Token, reply: Reply): void {
     if (token !== this.#waiting) return;
     this.#waiting = null;
-    if (this.#isRetired) return;
+    if (this.#isRetired || this.#isOver) return;
     if (reply.kind === "producer") this.#opened(reply);
     else if (reply.kind === "published") this.#published(reply);
     else if (reply.kind === "failed") this.#failed(reply.error);
@@ -141,7 +150,7 @@ export class Producer implements Target, Caller {
   }
 
   #open(): void {
-    const call = { kind: "producer-open", stream: this.stream, producer: this.name } as const;
+    const call = { kind: "producer-open", stream: nameOf(this.stream), producer: this.name } as const;
     this.#ask(this.#calls.make(this.host, call, this, this.#patienceMs()));
   }
 
@@ -196,7 +205,7 @@ export class Producer implements Target, Caller {
       onPush() {},
       onLost() {},
     };
-    const call = { kind: "publish", stream: this.stream, batch, level: "COMMITTED" } as const;
+    const call = { kind: "publish", stream: nameOf(this.stream), batch, level: "COMMITTED" } as const;
     this.#calls.make(this.#haunts.pick(this.#members), call, caller, this.#patienceMs());
   }
 
@@ -219,7 +228,7 @@ export class Producer implements Target, Caller {
     const level = this.#leaps.pick(["QUEUED", "COMMITTED"] as const);
     this.#calls.make(
       this.host,
-      { kind: "publish", stream: this.stream, batch, level },
+      { kind: "publish", stream: nameOf(this.stream), batch, level },
       caller,
       this.#patienceMs(),
     );
@@ -238,7 +247,7 @@ export class Producer implements Target, Caller {
     for (let i = 0; i < 8; i++) ulid[i] = baseSequence >> (8 * (i & 3));
     const fields = { producerId, epoch, baseSequence: baseSequence as Sequence, ulid };
     const batch = encodeRecordBatch(fields, messages);
-    const call = { kind: "publish", stream: this.stream, batch, level } as const;
+    const call = { kind: "publish", stream: nameOf(this.stream), batch, level } as const;
     this.#ask(this.#calls.make(this.host, call, this, this.#patienceMs()));
   }
 
@@ -271,6 +280,12 @@ export class Producer implements Target, Caller {
 
   #failed(error: CallFailure): void {
     this.lastFailure = `${error.code} ${error.message}`;
+    if (error.code === "STREAM_CLOSED" && this.#effects.closed.has(this.stream)) {
+      // A session that is refused says nothing of what was published under an earlier one.
+      const isRefused = this.#session !== null && error.outcome === "NOT_APPLIED";
+      if (this.#batch !== null && isRefused) this.#effects.refuse(this.stream, this.#batch.ids);
+      return this.end();
+    }
     if (error.code === "PRODUCER_FENCED" || error.code === "UNKNOWN_PRODUCER") this.#session = null;
     // This producer sends one batch at a time and keeps to its node: there is never one missing before it.
     if (error.code === "SEQUENCE_GAP") {

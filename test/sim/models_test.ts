@@ -130,6 +130,31 @@ Deno.test("delivery catches an acknowledged message that is nowhere", () => {
   );
 });
 
+Deno.test("delivery asks less of a stream that was closed, and of one that was discarded, and catches a refusal that was none", () => {
+  const queued = (effects: Effects) => {
+    effects.send("s", ["p/3", "p/4"]);
+    effects.acknowledge("s", ["p/3"], "QUEUED", -1);
+    effects.refuse("s", ["p/4"]);
+    effects.closed.add("s");
+  };
+  const effects = delivered();
+  queued(effects);
+  const checker = new DeliveryCheck();
+  checker.checkFinal(effects, (_stream, id) => id !== "p/4");
+  assertEquals(checker.refusedInputs, 1);
+  violates("delivery", final(queued));
+  const unseen = (effects: Effects) => {
+    effects.send("s", ["p/3"]);
+    effects.acknowledge("s", ["p/3"], "COMMITTED", 2);
+    effects.closed.add("s");
+  };
+  violates("exactly-once", final(unseen));
+  final((effects) => {
+    unseen(effects);
+    effects.discarded.add("s");
+  })();
+});
+
 Deno.test("delivery asks the log for what was acknowledged where nobody is left who could have seen it", () => {
   const effects = delivered();
   effects.send("s", ["p/3"]);
