@@ -129,9 +129,26 @@ function isValid(body: CertificateBody, wallMs: number): boolean {
   return body.notBeforeMs <= wallMs && wallMs < body.notAfterMs;
 }
 
-function parse(
-  certificate: string,
-): { readonly body: CertificateBody; readonly text: string; readonly signature: string } | null {
+interface Parsed {
+  readonly body: CertificateBody;
+  readonly text: string;
+  readonly signature: string;
+}
+
+/** Certificates that were read: the few of a run are shown at every handshake. */
+const parsed = new Map<string, Parsed | null>();
+const PARSED_LIMIT = 1_024;
+
+function parse(certificate: string): Parsed | null {
+  const known = parsed.get(certificate);
+  if (known !== undefined) return known;
+  if (parsed.size >= PARSED_LIMIT) parsed.clear();
+  const read = parseAnew(certificate);
+  parsed.set(certificate, read);
+  return read;
+}
+
+function parseAnew(certificate: string): Parsed | null {
   if (!certificate.startsWith(MARK)) return null;
   try {
     const { body, signature } = JSON.parse(certificate.slice(MARK.length)) as Record<string, string>;

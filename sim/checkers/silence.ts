@@ -4,6 +4,7 @@
  * time, so that neither shows in what clients see; here each sleep is looked at.
  */
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { memberKey } from "./keys.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
 /** A member as it fell silent. */
@@ -22,7 +23,7 @@ export class Silence implements Checker {
 
   check(incarnation: number, group: GroupInspection): void {
     const { memberId, term, last, commit } = group;
-    const key = `${group.group}/${group.generation}/${memberId}`;
+    const key = memberKey(group.group, group.generation, memberId);
     if (!group.isSilent) {
       this.#silent.delete(key);
       return;
