@@ -231,7 +231,7 @@ export function decodeControlCommand(bytes: Uint8Array): ControlCommand {
 
 /**
  * Whom these entries of the control log would make a member, remove or move; who asks to be admitted gets the entry's
- * index as its id.
+ * index as its id. A later build's entry says nothing here: where it is committed, applying it stops the node by name.
  */
 export function changesIn(
   entries: readonly { readonly index: number; readonly kind: EntryKind; readonly bytes: Uint8Array }[],
@@ -243,7 +243,8 @@ export function changesIn(
     candidates.push({ number, memberId: index, name, addresses });
   for (const { index, kind, bytes } of entries) {
     if (kind !== EntryKind.Command) continue;
-    const command = decodeControlCommand(bytes);
+    const command = readableCommand(bytes);
+    if (command === null) continue;
     if (command.kind === "admit") admit(index, command.candidate);
     if (command.kind === "genesis") admit(index, command.founder);
     if (command.kind === "finish-removal") removals.push({ index, memberId: command.member });
@@ -252,6 +253,16 @@ export function changesIn(
     }
   }
   return { candidates, removals, addresses };
+}
+
+/** Null where it is of a later build. */
+function readableCommand(bytes: Uint8Array): ControlCommand | null {
+  try {
+    return decodeControlCommand(bytes);
+  } catch (error) {
+    if (error instanceof DecodeError) return null;
+    throw error;
+  }
 }
 
 function decodeBody(kind: number, origin: Origin, reader: ByteReader): ControlCommand {
