@@ -103,6 +103,14 @@ export class Host implements Target, Platform, Callers {
     this.#change();
   }
 
+  /** Starts a tool in a node's place, on what is on the disk. */
+  lend<Tool extends Inbox>(make: (io: Io) => Tool): Tool {
+    this.#begin(this.incarnation + 1);
+    const tool = make(this.io);
+    this.#inbox = tool;
+    return tool;
+  }
+
   /** As a platform for anything with an inbox, in place of a node. */
   attach(incarnation: number, inbox: Inbox): void {
     this.#inbox = inbox;

@@ -16,12 +16,14 @@ import {
   notRefused,
 } from "./convergence.ts";
 import { Nemesis } from "./faults/nemesis.ts";
+import { ROT_KINDS } from "./faults/kinds.ts";
 import { ask, formMesh, LivenessFailure } from "./formation.ts";
 import type { Host } from "./host.ts";
 import type { FaultCount } from "./ledger.ts";
 import { prepareHost, settingsOf, wear } from "./machines.ts";
 import type { Decisions } from "./prf.ts";
 import { drawRegime, type Regime } from "./regime.ts";
+import { Recovery } from "./recovery.ts";
 import { formatRunName, parseRunName, type RunName } from "./run_name.ts";
 import type { NodeFactory } from "./simulated_node.ts";
 import { finish, type Steps } from "./steps.ts";
@@ -80,6 +82,10 @@ export interface RunSettings {
 
 /** How long the mesh is at rest, in election timeouts: several of everybody's. */
 const REST_ELECTIONS = 6;
+/** Runs that lose a majority then. */
+const MAJORITY_LOSS_RUNS_PER_MILLION = 150_000;
+/** While a survivor is cut off. */
+const WRITES_BEHIND = 6;
 /** Until all have heard of who leads, once everybody has a session with everybody. */
 const SETTLING_ELECTIONS = 3;
 /** Runs that lose a node then. */
@@ -230,6 +236,7 @@ class Run {
     yield* this.#audit();
     yield* this.#rest();
     yield* this.#loseOne();
+    yield* this.#loseMajority();
     this.#checkers.final(this.#world.hosts, this.#workload.history, this.#workload.effects);
   }
 
@@ -318,9 +325,9 @@ class Run {
   }
 
   /** Every key is read through every node: what was acknowledged must be there. */
-  *#audit(): Steps<void> {
+  *#audit(hosts: readonly Host[] = this.#members()): Steps<void> {
     const { history, calls } = this.#workload;
-    for (const host of this.#members()) {
+    for (const host of hosts) {
       for (let i = 0; i < this.#regime.work.keys; i++) {
         const key = `key-${i}`;
         const operation = history.invoke({ client: AUDITOR, key, kind: "read", value: 0, expected: null });
@@ -361,6 +368,66 @@ class Run {
     yield* this.#await(`${lost.name} is not missed`, () => leaderless(rest));
     yield* this.#healAll();
     yield* this.#audit();
+  }
+
+  /** In some runs a majority is lost for good in the end, and an operator goes on from what the others hold. */
+  *#loseMajority(): Steps<void> {
+    const draws = this.#world.prf.site("loss-of-majority");
+    if (!draws.chance(MAJORITY_LOSS_RUNS_PER_MILLION)) return;
+    const members = draws.shuffled(this.#members());
+    const survivors = members.slice(0, draws.between(1, Math.max(1, Math.floor(members.length / 2))));
+    if (survivors.length === members.length || canDecide(survivors, members, this.#checkers.counted)) return;
+    // The command takes no disk that is damaged: its operator would name that member as dead.
+    if (this.#regime.faults.some(([kind]) => ROT_KINDS.has(kind))) return;
+    const dead = members.slice(survivors.length);
+    this.#world.note(null, `lost for good: ${dead.map((host) => host.name).join(" ")}`);
+    if (survivors.length > 1) {
+      yield* this.#leaveBehind(survivors[0]!, members.filter((host) => host !== survivors[0]));
+    }
+    const recovery = new Recovery(this.#world, survivors, dead);
+    for (const host of dead) this.#workload.retire(host);
+    for (const host of members) this.#nemesis.bury(host);
+    this.#nemesis.healAll();
+    const plan = yield* recovery.perform();
+    this.#checkers.recovered(plan);
+    this.#workload.forget(plan.lostStreams);
+    for (const host of survivors) this.#nemesis.unearth(host);
+    yield* this.#await("the survivors do not converge", () => missingOf(survivors, this.#workload));
+    for (const host of survivors) yield* this.#serve(host);
+    yield* this.#audit(survivors);
+    this.#world.ledger.strike("loss-of-majority");
+    yield* this.#returnOne(survivors, dead, members);
+  }
+
+  /** Of two or more who survive, one is cut off while the others go on: theirs are the logs to go on from. */
+  *#leaveBehind(survivor: Host, others: readonly Host[]): Steps<void> {
+    if (!canDecide(others, [survivor, ...others], this.#checkers.counted)) return;
+    this.#nemesis.inject("recovery/behind", "partition-one", [survivor], 1000 * this.#regime.convergenceMs);
+    for (let left = this.#world.prf.site("recovery/writes").below(WRITES_BEHIND + 1); left > 0; left--) {
+      yield* this.#serve(others[left % others.length]!);
+    }
+    yield* this.#await("those who are left do not converge", () => missingOf(others, null));
+  }
+
+  /** One of those who were left behind comes back with its old disk: nobody takes a word of it, and nobody listens to it. */
+  *#returnOne(survivors: readonly Host[], dead: readonly Host[], members: readonly Host[]): Steps<void> {
+    const host = dead[0]!;
+    if (canDecide([host], members, this.#checkers.counted)) return;
+    this.#nemesis.unearth(host);
+    const forMs = REST_ELECTIONS * this.#regime.settings.raft.electionTimeoutMs;
+    yield* this.#world.advance(this.#world.nowUs + 1000 * forMs);
+    const id = this.#checkers.counted.get(host)!.memberId;
+    const heard = survivors.filter((each) => each.node!.inspect().reachable.has(id));
+    if (heard.length > 0) {
+      throw new SafetyViolation(
+        "recovery",
+        `${host.name} was left behind, and ${heard[0]!.name} speaks with it`,
+      );
+    }
+    for (const each of survivors) yield* this.#serve(each);
+    this.#nemesis.bury(host);
+    yield* this.#audit(survivors);
+    this.#world.ledger.strike("left-behind-returned");
   }
 
   #afterStep(): void {

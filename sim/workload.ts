@@ -88,6 +88,14 @@ export class Workload {
     for (const consumer of this.consumers) if (consumer.ledger.stream === life) consumer.end();
   }
 
+  /** Streams that nobody holds any more. */
+  forget(streams: readonly string[]): void {
+    for (const name of streams) {
+      const at = this.streams.indexOf(name);
+      if (at >= 0) this.streams.splice(at, 1);
+    }
+  }
+
   /** Nothing new is begun; what is under way goes on until it is answered. */
   end(): void {
     this.effects.isEnding = true;

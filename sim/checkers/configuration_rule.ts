@@ -35,6 +35,14 @@ export class ConfigurationRule implements Checker {
   /** Of these, to or from a joint configuration. */
   jointInputs = 0;
 
+  /** By group: terms in which an operator took a group to the survivors of a lost majority. */
+  readonly #forced = new Set<string>();
+
+  /** An operator did what no leader may. */
+  forced(group: number, generation: number, term: number): void {
+    this.#forced.add(`${group}/${generation}/${term}`);
+  }
+
   applied(group: number, generation: number, index: number, kind: number, bytes: Uint8Array): void {
     if (kind !== EntryKind.Configuration) return;
     const key = groupKey(group, generation);
@@ -55,7 +63,7 @@ export class ConfigurationRule implements Checker {
       seen !== undefined && (log.configurationIndexes.at(-2) ?? 0) === seen.placed && placed > seen.placed &&
       isStillThere(seen, log)
     ) {
-      this.#checkStep(group, seen.configuration, placed);
+      this.#checkStep(group, seen.configuration, placed, log.entry(placed)?.term ?? 0);
     }
     this.#seen.set(key, { configuration, placed, base });
     const expected = placed > 0
@@ -92,10 +100,12 @@ export class ConfigurationRule implements Checker {
 
   /** From one configuration to the next, as one member's log says. */
   #checkStep(
-    { memberId, name, configuration }: GroupInspection,
+    { group, generation, memberId, name, configuration }: GroupInspection,
     before: Configuration,
     placed: number,
+    term: number,
   ): void {
+    if (this.#forced.has(`${group}/${generation}/${term}`)) return;
     // Who waits to be told who its group is knows nobody.
     if (before.incoming.length === 0) return;
     this.stepInputs += 1;

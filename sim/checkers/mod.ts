@@ -1,5 +1,6 @@
 /** All checkers of a run: what is looked at after every event, and what is judged at its end. */
 import type { GroupInspection, Observer } from "../../src/node/inspection.ts";
+import type { RecoveryPlan } from "../../src/node/mod.ts";
 import { ControlLog } from "../control_log.ts";
 import { ROT_KINDS } from "../faults/kinds.ts";
 import type { Host } from "../host.ts";
@@ -174,7 +175,7 @@ export class Checkers {
         streams.applied(group, generation, index, kind, bytes);
       },
       restored(group, generation, index) {
-        watches.restored(host.name, group);
+        watches.restored(host.name, group, index);
         durable.replaced(host.name);
         host.world.note(host, `restored group ${group}/${generation} up to ${index}`);
         host.world.ledger.strike("snapshot-installed");
@@ -284,6 +285,15 @@ export class Checkers {
     this.election.check(group);
     this.elected.check(group, log);
     return first;
+  }
+
+  /** An operator went on without a majority. */
+  recovered(plan: RecoveryPlan): void {
+    for (const { group, generation, term, forced } of plan.groups) {
+      if (!forced) continue;
+      this.configurations.forced(group, generation, term);
+      this.termOrigin.announced(group, generation, term);
+    }
   }
 
   /** What clients ask and are answered. */

@@ -36,6 +36,8 @@ export class Watches implements Checker {
   readonly #versions = new Map<string, number>();
   #applied = 0;
   readonly #watches = new Map<number, Watch>();
+  /** By host: up to where a snapshot took the place of its state last. */
+  readonly #restored = new Map<string, number>();
 
   /** An entry of the control group was applied; the first time counts. */
   applied(group: number, index: number, kind: number, bytes: Uint8Array): void {
@@ -57,9 +59,10 @@ export class Watches implements Checker {
     }
   }
 
-  /** A snapshot took the place of the control state of a node. */
-  restored(host: string, group: number): void {
+  /** A snapshot up to `index` took the place of the control state of a node. */
+  restored(host: string, group: number, index: number): void {
     if (group !== 0) return;
+    this.#restored.set(host, index);
     for (const watch of this.#watches.values()) {
       if (watch.host !== host || watch.hasGap) continue;
       watch.hasGap = true;
@@ -67,8 +70,10 @@ export class Watches implements Checker {
     }
   }
 
+  /** A client hears that its watch begins after `version`, which may have been on the way for long. */
   opened(token: number, host: string, prefix: string, version: number): void {
-    this.#watches.set(token, { host, prefix, at: version, hasGap: false, last: new Map() });
+    const hasGap = version < (this.#restored.get(host) ?? 0);
+    this.#watches.set(token, { host, prefix, at: version, hasGap, last: new Map() });
   }
 
   ended(token: number): void {

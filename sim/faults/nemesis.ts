@@ -98,6 +98,17 @@ export class Nemesis implements Target {
     this.#machines.crash(host, false, this.#world.prf.site("loss-at-rest/crash"));
   }
 
+  /** A machine is gone, until it is unearthed. */
+  bury(host: Host): void {
+    this.#machines.off.add(host);
+    if (host.isUp) this.#machines.crash(host, true, this.#world.prf.site(`burial/${host.name}`));
+  }
+
+  unearth(host: Host): void {
+    this.#machines.off.delete(host);
+    this.#machines.restart(host);
+  }
+
   /** Looks at a host after its turn. */
   look(host: Host): void {
     this.#machines.look(host);

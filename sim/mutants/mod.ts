@@ -12,6 +12,7 @@ import { LEASES } from "./leases.ts";
 import type { Mutant, NotPlanted } from "./mutant.ts";
 import { NODE } from "./node.ts";
 import { READS } from "./reads.ts";
+import { RECOVERIES } from "./recoveries.ts";
 import { REPLICATION } from "./replication.ts";
 import { SILENCE } from "./silence.ts";
 import { STORAGE } from "./storage.ts";
@@ -33,6 +34,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...STREAMS,
   ...CLOSINGS,
   ...NODE,
+  ...RECOVERIES,
 ];
 
 export const NOT_PLANTED: readonly NotPlanted[] = [
