@@ -390,9 +390,14 @@ class Run {
     this.#nemesis.healAll();
     const plan = yield* recovery.perform();
     this.#checkers.recovered(plan);
-    this.#workload.forget(plan.lostStreams);
+    const { control } = this.#checkers;
+    const held = new Set<number>(plan.groups.map(({ group }) => group));
+    this.#workload.forget(new Set(this.#workload.streams.filter((life) => !held.has(control.groupOf(life)))));
     for (const host of survivors) this.#nemesis.unearth(host);
-    yield* this.#await("the survivors do not converge", () => missingOf(survivors, this.#workload));
+    yield* this.#await(
+      "the survivors do not converge",
+      () => missingOf(survivors, { workload: this.#workload, control }),
+    );
     for (const host of survivors) yield* this.#serve(host);
     yield* this.#audit(survivors);
     this.#world.ledger.strike("loss-of-majority");

@@ -88,12 +88,10 @@ export class Workload {
     for (const consumer of this.consumers) if (consumer.ledger.stream === life) consumer.end();
   }
 
-  /** Streams that nobody holds any more. */
-  forget(streams: readonly string[]): void {
-    for (const name of streams) {
-      const at = this.streams.indexOf(name);
-      if (at >= 0) this.streams.splice(at, 1);
-    }
+  /** Nobody holds these streams any more. */
+  forget(lives: ReadonlySet<string>): void {
+    const kept = this.streams.filter((life) => !lives.has(life));
+    this.streams.splice(0, this.streams.length, ...kept);
   }
 
   /** Nothing new is begun; what is under way goes on until it is answered. */
