@@ -29,6 +29,8 @@ const STREAMS_LIMIT = 5;
 /** Streams of a run that are closed, and of those the ones that are dropped at once, whatever they hold. */
 const CLOSES_LIMIT = 4;
 const DISCARDS_PER_MILLION = 250_000;
+/** Where a member is away nobody waits for it so often. */
+const IMPATIENT_PER_MILLION = 700_000;
 /** Streams that are opened under the name of one that is gone, where there is one. */
 const REOPENS_PER_MILLION = 500_000;
 /** Streams that ask for a replica beside source and targets. */
@@ -194,7 +196,9 @@ export class ChurnFaults implements Faults {
     if (open.length === 0 || this.#closes >= CLOSES_LIMIT) return null;
     const stream = strike.draws.pick(open);
     this.#closes += 1;
-    const discard = strike.draws.chance(DISCARDS_PER_MILLION) && this.#control.dropsClosed;
+    const isAway = this.members().some((host) => !host.isUp);
+    const often = isAway ? IMPATIENT_PER_MILLION : DISCARDS_PER_MILLION;
+    const discard = strike.draws.chance(often) && this.#control.dropsClosed;
     const what = `${discard ? "discard" : "close"} ${stream.name}`;
     return { what, script: this.#close(stream.name, discard, strike) };
   }
