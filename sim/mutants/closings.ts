@@ -72,8 +72,8 @@ export const CLOSINGS: readonly Mutant[] = [
     says: "the snapshots of a dropped group stay on the disk",
     edits: [{
       file: "src/node/removals.ts",
-      from: "(name) => name.group === group),",
-      to: "(name) => name.group === group && name.index === 0),",
+      from: "removeAll((each) => each === group)",
+      to: "removeAll((each) => each < group && each > group)",
     }],
   },
   {

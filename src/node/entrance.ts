@@ -4,7 +4,7 @@
  */
 import { SennitError } from "../core/errors.ts";
 import type { Flow } from "../core/flow.ts";
-import { CONTROL_GROUP, type Index, type Lsn, type MemberId, type Term } from "../core/ids.ts";
+import { CONTROL_GROUP, type GroupId, type Index, type Lsn, type MemberId, type Term } from "../core/ids.ts";
 import { ADDRESSES_PER_MEMBER_LIMIT } from "../core/limits.ts";
 import { EntryKind } from "../raft/mod.ts";
 import { parseAddress } from "../security/mod.ts";
@@ -17,7 +17,6 @@ import { createIdentity } from "./founding.ts";
 import { controlPlan, openGroup } from "./group_opener.ts";
 import { decodeIdentity, type Identity, IDENTITY_BYTES_LIMIT, IDENTITY_PATH } from "./identity.ts";
 import { Membership } from "./membership.ts";
-import { removeSnapshots } from "./removals.ts";
 import type { Runtime } from "./runtime.ts";
 
 interface AfterDurable {
@@ -82,7 +81,8 @@ export class Entrance {
     if (recovery.failure !== null) throw unusable(recovery.failure);
     yield* runtime.snapshotFiles.open() as Flow<void, NodeCompletion>;
     const gone = new Map(recovery.closedGroups.map(({ group, generation }) => [group, generation]));
-    yield* removeSnapshots(runtime.snapshotFiles, (name) => name.generation <= (gone.get(name.group) ?? -1));
+    const isGone = (group: GroupId, generation: number) => generation <= (gone.get(group) ?? -1);
+    yield* runtime.snapshotFiles.removeAll(isGone) as Flow<void, NodeCompletion>;
     this.#recovery = recovery;
     runtime.connect(identity);
     // Before anybody can come in.

@@ -6,7 +6,7 @@
 import type { SennitError } from "../core/errors.ts";
 import type { Flow } from "../core/flow.ts";
 import type { GroupId, Lsn } from "../core/ids.ts";
-import type { SnapshotName, Snapshots, Wal } from "../wal/mod.ts";
+import type { Snapshots, Wal } from "../wal/mod.ts";
 import type { NodeCompletion } from "./completions.ts";
 import type { Group } from "./group.ts";
 import type { Mark } from "./marks.ts";
@@ -18,7 +18,7 @@ export const ONLY_GENERATION = 0;
 /** What this needs of its node. */
 export interface RemovalsHost {
   readonly wal: Pick<Wal, "closeGroup" | "isClosed" | "durableLsn">;
-  readonly snapshotFiles: Pick<Snapshots, "list" | "remove">;
+  readonly snapshotFiles: Pick<Snapshots, "removeAll">;
   /** Null where it is not open here. */
   group(id: GroupId): Group | null;
   /** Ends all that is under way for the group, with this error for who waits. */
@@ -74,22 +74,11 @@ export class Removals {
       if (!isDue || removal.isRunning) continue;
       removal.isRunning = true;
       this.#host.run(
-        removeSnapshots(this.#host.snapshotFiles, (name) => name.group === group),
+        this.#host.snapshotFiles.removeAll((each) => each === group) as Flow<void, NodeCompletion>,
         () => void this.#removals.delete(removal),
         // The disk may take it in the next round.
         () => removal.isRunning = false,
       );
     }
-  }
-}
-
-/** Removes the snapshots that `isGone` says are nobody's any more. */
-export function* removeSnapshots(
-  files: Pick<Snapshots, "list" | "remove">,
-  isGone: (name: SnapshotName) => boolean,
-): Flow<void, NodeCompletion> {
-  for (const name of yield* files.list() as Flow<SnapshotName[], NodeCompletion>) {
-    if (!isGone(name)) continue;
-    yield* files.remove(name.group, name.generation, name.index) as Flow<void, NodeCompletion>;
   }
 }

@@ -115,6 +115,19 @@ export class Snapshots {
     yield* diskStep((token) => this.#disk.syncFolder(this.#folder, token));
   }
 
+  /** Removes all of these groups, and what a write that failed has left of them. */
+  *removeAll(isGone: (group: GroupId, generation: number) => boolean): DiskFlow<void> {
+    const { entries } = yield* diskStep((token) => this.#disk.list(this.#folder, token));
+    for (const { name } of entries) {
+      const match = NAME_PATTERN.exec(
+        name.endsWith(ASIDE_SUFFIX) ? name.slice(0, -ASIDE_SUFFIX.length) : name,
+      );
+      if (match === null || !isGone(Number(match[1]) as GroupId, Number(match[2]))) continue;
+      yield* diskStep((token) => this.#disk.remove(`${this.#folder}/${name}`, token));
+    }
+    yield* diskStep((token) => this.#disk.syncFolder(this.#folder, token));
+  }
+
   #path(group: GroupId, generation: number, index: Index): string {
     return `${this.#folder}/${digits(group)}-${digits(generation)}-${digits(index)}.snapshot`;
   }

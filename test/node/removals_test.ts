@@ -1,11 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { SennitError } from "../../src/core/errors.ts";
 import type { Flow } from "../../src/core/flow.ts";
-import type { GroupId, Index, Lsn } from "../../src/core/ids.ts";
+import type { GroupId, Lsn } from "../../src/core/ids.ts";
 import type { NodeCompletion } from "../../src/node/completions.ts";
 import type { Group } from "../../src/node/group.ts";
-import { Removals, type RemovalsHost, removeSnapshots } from "../../src/node/removals.ts";
-import type { SnapshotName } from "../../src/wal/mod.ts";
+import { Removals, type RemovalsHost } from "../../src/node/removals.ts";
 
 const GROUP = 5 as GroupId;
 const ERROR = new SennitError("STREAM_CLOSED", "gone");
@@ -32,12 +31,13 @@ class FakeNode implements RemovalsHost {
     },
   }))(this);
   readonly snapshotFiles = {
-    list: () => flowOf(this.files.map((group, at) => nameOf(group, at))),
-    remove: (group: GroupId) => {
-      this.files.splice(this.files.indexOf(group), 1);
-      return flowOf(undefined);
-    },
+    removeAll: (isGone: (group: GroupId, generation: number) => boolean) => this.#removeAll(isGone),
   };
+
+  // deno-lint-ignore require-yield
+  *#removeAll(isGone: (group: GroupId, generation: number) => boolean): Flow<void, never> {
+    this.files = this.files.filter((group) => !isGone(group as GroupId, 0));
+  }
 
   group(id: GroupId): Group | null {
     return this.hosted && id === GROUP ? { id, snapshots: this.#snapshots } as unknown as Group : null;
@@ -61,15 +61,6 @@ class FakeNode implements RemovalsHost {
     done(value as Result);
   }
   reach(): void {}
-}
-
-// deno-lint-ignore require-yield
-function* flowOf<Result>(result: Result): Flow<Result, never> {
-  return result;
-}
-
-function nameOf(group: number, at: number): SnapshotName {
-  return { group: group as GroupId, generation: 0, index: at as Index, sizeBytes: 1 };
 }
 
 Deno.test("A dropped group's snapshots go once its tombstone is durable and nothing is written to them any more", () => {
@@ -99,10 +90,4 @@ Deno.test("A group goes once, also where it is not open here, and one that was j
   node.removals.begin(GROUP, ERROR, opened);
   node.removals.begin(GROUP, ERROR);
   assertEquals([node.dropped, node.closed, node.removals.size, closed], [[], [GROUP], 1, 1]);
-});
-
-Deno.test("After a start only snapshots of groups that are gone are removed", () => {
-  const node = new FakeNode();
-  const flow = removeSnapshots(node.snapshotFiles, ({ group }) => group === 7);
-  assertEquals([flow.next().done, node.files], [true, [GROUP, GROUP]]);
 });

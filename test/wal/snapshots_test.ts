@@ -47,6 +47,21 @@ Deno.test("Snapshots gives back what it wrote, lists it, and forgets what is rem
   assertEquals(driver.run(snapshots.read(group(7), 2, at(12))), null);
 });
 
+Deno.test("Snapshots removes all of a group for good, what a write that failed has left too, and nothing of others", () => {
+  const disk = new MemoryDisk();
+  const { driver, snapshots } = opened(disk);
+  for (const id of [7, 8]) driver.run(snapshots.write(group(id), 2, META, content(1, 20)));
+  driver.run(snapshots.write(group(7), 3, META, content(1, 20)));
+  disk.plant(`${PATH}.new`, content(1, 5));
+  disk.plant("snapshots/notes", content(1, 5));
+  driver.run(snapshots.removeAll((id, generation) => id === group(7) && generation <= 2));
+  const left = () => disk.paths.filter((path) => path.startsWith("snapshots/")).sort();
+  const expected = [PATH.replace("2-", "3-"), PATH.replace("7-", "8-"), "snapshots/notes"].sort();
+  assertEquals(left(), expected);
+  disk.crash(LOSE_ALL);
+  assertEquals(left().filter((path) => path.endsWith("snapshot")), expected.slice(0, 2));
+});
+
 Deno.test("Snapshots leaves the whole new file or none at a crash in any operation", () => {
   for (const tear of [LOSE_ALL, KEEP_ALL]) {
     for (let operations = 0; operations < 6; operations++) {
