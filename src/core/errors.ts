@@ -32,6 +32,7 @@ const CODES = [
   "PERMISSION_DENIED",
   "UNKNOWN_MEMBER",
   "LAST_VOTER",
+  "MESH_CRITICAL", // Half of the members or more are away: evictions alone are admitted.
   // Key-value
   "COMPARE_FAILED",
   "NOT_FOUND",
@@ -77,6 +78,7 @@ const RETRIABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "OVERLOADED",
   "SHUTTING_DOWN",
   "RETENTION_HELD",
+  "MESH_CRITICAL",
   "DISK_FULL", // The node goes on by itself once there is space; until then another one may serve.
   "UNREACHABLE",
 ]);

@@ -23,6 +23,8 @@ export interface AdmitterHost {
   readonly recoveryEpoch: number;
   /** Null while this node is no member. */
   control(): ControlState | null;
+  /** Throws MESH_CRITICAL where nobody may come in now. */
+  refuseWhileCritical(): void;
   /** The authority's certificate and private key, null where this node does not hold it. */
   authority(): Authority | null;
   run<Result>(
@@ -55,6 +57,12 @@ export class Admitter {
     if (state === null) {
       this.#refuse(session, new SennitError("NOT_READY", "This node is not a member yet"));
       return;
+    }
+    try {
+      // Who was admitted before and asks again for its certificate may be who is away.
+      if (state.memberByName(request.candidate.name) === null) this.#host.refuseWhileCritical();
+    } catch (error) {
+      return this.#refuse(session, asError(error));
     }
     this.#host.run(
       this.#verifyKey(request, state.admission.joinKeyHash),

@@ -132,16 +132,21 @@ export class CallHandler {
     call: Exclude<Call, { kind: "status" | "seed" | "join" | "watch-events" | "cancel" | "credit" }>,
   ): void {
     this.#requireMember();
+    const runtime = this.#runtime;
     switch (call.kind) {
       case "invite":
+        runtime.refuseWhileCritical();
         return this.#invite(token, call.validMs);
       case "leave":
+        runtime.refuseWhileCritical();
         return this.#remove(token, this.#runtime.memberId, false);
       case "evict":
         return this.#remove(token, this.#memberNamed(call.name), true);
       case "set-policy":
+        runtime.refuseWhileCritical();
         return this.#setPolicy(token, call);
       case "raise-feature-level":
+        runtime.refuseWhileCritical();
         return this.#raiseFeatureLevel(token, call.level);
       case "issue-client":
         return this.#issueClient(token, call.name, call.role);

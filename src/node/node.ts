@@ -241,6 +241,7 @@ export class Node implements Inbox {
         return runtime.identity.recoveryEpoch;
       },
       control: () => runtime.state === "member" ? runtime.controlState : null,
+      refuseWhileCritical: () => runtime.refuseWhileCritical(),
       authority: () => this.#entrance.membership?.authority ?? null,
       run: (flow, done, failed) => runtime.run(flow, done, failed),
     });

@@ -14,6 +14,7 @@ import { encodeRaftFrame, type RaftPayload } from "../raft/mod.ts";
 import { Snapshots, type StoredSnapshot, Wal } from "../wal/mod.ts";
 import { FrameType } from "../wire/mod.ts";
 import { Absences } from "./absences.ts";
+import { refuseWhileCritical } from "./critical.ts";
 import { Agenda } from "./agenda.ts";
 import { Backups } from "./backup.ts";
 import { Beats, type BeatsHost } from "./beats.ts";
@@ -516,6 +517,13 @@ export class Runtime
     this.control = null;
     // Sessions end in good order: peers must not take an ending node for one that refuses them.
     if (this.#links !== null) this.links.drain(this.now);
+  }
+
+  /** MESH_CRITICAL where so many members are away that nothing but evictions changes who is a member. */
+  refuseWhileCritical(): void {
+    const { controlState, memberId, absences, settings, now } = this;
+    if (controlState === null) return;
+    refuseWhileCritical(controlState.members(), memberId, absences, settings.raft.electionTimeoutMs, now);
   }
 
   /** DISK_FULL while the log waits for space: nothing new is taken in that would have to be written. */
