@@ -184,4 +184,14 @@ export const STREAMS: readonly Mutant[] = [
         "found.creditBytes = Math.min(found.creditBytes, SUBSCRIBER_CREDIT_BYTES_LIMIT, bytes + found.creditBytes);",
     }],
   },
+  {
+    id: "queued-while-opening",
+    says:
+      "what a session publishes is acknowledged as QUEUED while a newer one of its producer is being opened there",
+    edits: [{
+      file: "src/node/publishing.ts",
+      from: "const refusal = this.#opens.refusal(header.producerId) ?? this.#full();",
+      to: "const refusal = this.#full();",
+    }],
+  },
 ];

@@ -12,7 +12,6 @@ import {
   PENDING_CALLS_LIMIT,
 } from "../core/limits.ts";
 import {
-  encodeStreamCommand,
   type RecordBatchHeader,
   type StreamResult,
   type StreamState,
@@ -22,6 +21,7 @@ import type { LoadedEntry } from "../wal/mod.ts";
 import type { AckLevel } from "./calls.ts";
 import { LostRecords } from "./lost_records.ts";
 import { Offers } from "./offers.ts";
+import { ProducerOpens } from "./producer_opens.ts";
 import { Outbox, type OutboxRecord, type PublishWaiter } from "./outbox.ts";
 import { unknownOutcome } from "./replies.ts";
 import type { StreamSeat } from "./stream_seat.ts";
@@ -38,12 +38,6 @@ interface CompletionWaiter {
   readonly duplicate: boolean;
 }
 
-interface PendingOpen {
-  readonly token: Token;
-  readonly producer: string;
-  readonly deadlineMs: number;
-}
-
 export class Publishing {
   readonly #seat: StreamSeat;
   readonly #outbox = new Outbox();
@@ -52,8 +46,7 @@ export class Publishing {
   readonly #recovering = new Map<number, Uint8Array | null>();
   /** Sorted by end: offsets complete in order. */
   #completions: CompletionWaiter[] = [];
-  /** producer-open calls that wait until the producer's earlier records have left the outbox. */
-  #opens: PendingOpen[] = [];
+  readonly #opens: ProducerOpens;
   /** No waiter of a record of the outbox has an earlier deadline. */
   #waitersUntilMs = Infinity;
 
@@ -62,6 +55,7 @@ export class Publishing {
   constructor(seat: StreamSeat) {
     this.#seat = seat;
     this.#lost = new LostRecords(seat);
+    this.#opens = new ProducerOpens(seat, (producer) => this.#mayHold(producer));
   }
 
   /** Why what was published here cannot go on, "" where it can. */
@@ -78,7 +72,7 @@ export class Publishing {
 
   /** True where nothing that was published or asked for here waits. */
   get isSettled(): boolean {
-    return this.outboxBatches === 0 && this.#opens.length === 0 && this.#completions.length === 0;
+    return this.outboxBatches === 0 && this.#opens.isIdle && this.#completions.length === 0;
   }
 
   /** True where nothing is to be done before something is asked. */
@@ -158,8 +152,7 @@ export class Publishing {
 
   /** When it wants to be looked at although nothing came. */
   deadline(): number {
-    const opens = this.#opens.length === 0 ? Infinity : this.#opens[0]!.deadlineMs;
-    return Math.min(opens, this.#waitersUntilMs, this.#handOverDeadline());
+    return Math.min(this.#opens.deadlineMs, this.#waitersUntilMs, this.#handOverDeadline());
   }
 
   #handOverDeadline(): number {
@@ -197,18 +190,12 @@ export class Publishing {
       record.waiters = [];
     }
     for (const { token } of this.#completions) this.#seat.fail(token, unknownOutcome(error));
-    for (const { token } of this.#opens) this.#seat.fail(token, error);
+    this.#opens.failAll(error);
     this.#completions = [];
-    this.#opens = [];
   }
 
   openProducer(token: Token, producer: string): void {
-    if (this.#opens.length >= PENDING_CALLS_LIMIT) {
-      this.#seat.refuse(token, "OVERLOADED", `${PENDING_CALLS_LIMIT} calls wait at this node: repeat later`);
-      return;
-    }
-    const { now, callTimeoutMs } = this.#seat.node;
-    this.#opens.push({ token, producer, deadlineMs: now + callTimeoutMs });
+    this.#opens.open(token, producer);
   }
 
   /** Queues a batch; the reply follows when its level is reached. */
@@ -298,7 +285,7 @@ export class Publishing {
       case "accept":
         break;
     }
-    const refusal = this.#full();
+    const refusal = this.#opens.refusal(header.producerId) ?? this.#full();
     if (refusal !== null) {
       this.#seat.fail(token, refusal);
       return;
@@ -534,34 +521,10 @@ export class Publishing {
   }
 
   openProducers(now: number): void {
-    if (this.#opens.length === 0) return;
-    const waiting: PendingOpen[] = [];
-    for (const open of this.#opens) {
-      if (this.#lost.size > 0) {
-        this.#seat.refuse(open.token, "DATA_DAMAGED", `${this.#seat.record.name}: ${this.#lost.trouble}`);
-        continue;
-      }
-      if (this.#mayHold(open.producer)) {
-        if (now < open.deadlineMs) waiting.push(open);
-        else {
-          const text = `Earlier messages of ${open.producer} wait in the outbox: the group does not commit`;
-          this.#seat.refuse(open.token, "TIMEOUT", text);
-        }
-        continue;
-      }
-      if (this.#seat.record.closed) {
-        this.#seat.refuse(open.token, "STREAM_CLOSED", `Stream ${this.#seat.record.name} is closed`);
-        continue;
-      }
-      this.#seat.node.requests.submit(
-        this.#seat.group.id,
-        (origin) => encodeStreamCommand({ kind: "open-producer", origin, producer: open.producer }),
-        now,
-        (result) => this.#producerOpened(open.token, result as StreamResult),
-        (error) => this.#seat.fail(open.token, error),
-      );
-    }
-    this.#opens = waiting;
+    if (this.#lost.size > 0) {
+      const text = `${this.#seat.record.name}: ${this.#lost.trouble}`;
+      this.#opens.failAll(new SennitError("DATA_DAMAGED", text));
+    } else this.#opens.work(now);
   }
 
   /** True where something of the producer waits here, or may: after a start the state need not know yet whose it is. */
@@ -570,13 +533,6 @@ export class Publishing {
     const { state } = this.#seat;
     const id = state.producerId(producer);
     return this.#outbox.producers().some((each) => each === id || state.lastSequence(each) === null);
-  }
-
-  #producerOpened(token: Token, result: StreamResult): void {
-    if (result.kind === "producer") {
-      const { producerId, epoch, nextSequence } = result;
-      this.#seat.node.callers.reply(token, { kind: "producer", producerId, epoch, nextSequence });
-    } else this.#seat.refused(token, result);
   }
 }
 
