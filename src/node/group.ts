@@ -275,8 +275,9 @@ export class Group {
     }
     if (!isAppend) {
       this.#applyLoad = 0;
-      // A snapshot that is being installed takes the place of all of it.
-      if (failed === null && this.#installing === null) this.#applyLoaded(entries);
+      // A snapshot takes the place of all of it: one that is being installed, or that came in this very turn.
+      const isReplaced = this.#installing !== null || this.machine.applied < this.raft.baseIndex;
+      if (failed === null && !isReplaced) this.#applyLoaded(entries);
       return true;
     }
     this.#appends.loaded(request, failed === null ? entries : null);
