@@ -11,11 +11,15 @@
  * connected.
  */
 import { ByteWriter } from "../core/bytes.ts";
+import type { MemberId } from "../core/ids.ts";
 import type { ConnectionId, PeerIdentity } from "../io/mod.ts";
 import type { EnrolSession } from "./enrol_session.ts";
 import { Keepalive } from "./keepalive.ts";
 import type { Peer } from "./peer.ts";
 import { Traffic } from "./traffic.ts";
+
+/** In a member's place. */
+export const NOBODY = 0 as MemberId;
 
 export type Phase = "hello" | "open" | "leaving";
 
@@ -50,6 +54,11 @@ export class Connection {
   ) {
     this.keepalive = new Keepalive(options.now, options.pingIntervalMs, options.idleTimeoutMs);
     this.phaseDeadlineMs = options.now + options.helloTimeoutMs;
+  }
+
+  /** Who is at the other end, once its HELLO was accepted here as a member's; before that, or for anybody else, `NOBODY`. */
+  get member(): MemberId {
+    return this.phase === "hello" || this.peer === null ? NOBODY : this.peer.member.memberId;
   }
 
   /** The session turned out to be this peer's, or was dialled to be. */

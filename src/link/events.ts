@@ -35,6 +35,11 @@ export type LinkEvent =
     readonly kind: "refused";
     readonly address: string;
     readonly name: string;
+    /**
+     * The member that does not accept this node, which said so in a session in which it had proved who it is. 0 where this
+     * node refused the other end, and where anybody may have said it.
+     */
+    readonly by: MemberId;
     readonly code: ByeReason;
     readonly message: string;
   }

@@ -7,7 +7,7 @@
 import { assert } from "../core/assert.ts";
 import { DecodeError } from "../core/errors.ts";
 import type { TokenSource } from "../core/flow.ts";
-import type { NodeNumber, Token } from "../core/ids.ts";
+import type { MemberId, NodeNumber, Token } from "../core/ids.ts";
 import type { ConnectionId, Network, NetworkEvent, Random } from "../io/mod.ts";
 import {
   Flag,
@@ -19,7 +19,7 @@ import {
   Reassembler,
 } from "../wire/mod.ts";
 import { type ByeReason, decodeBye, isRefusal, isRetryable } from "./bye.ts";
-import { Connection } from "./connection.ts";
+import { Connection, NOBODY } from "./connection.ts";
 import type { EnrolId, EnrolSession } from "./enrol_session.ts";
 import type { LinkEvent, PeerStatus } from "./events.ts";
 import { Dialler } from "./dialler.ts";
@@ -437,7 +437,7 @@ export class Links {
       const other = connection.peer.connections.find((each) => each.phase === "open");
       if (other !== undefined && !other.confirmed) this.#confirm(other);
     }
-    if (isRefusal(reason)) this.#reportRefusal(connection, reason, message);
+    if (isRefusal(reason)) this.#reportRefusal(connection, reason, message, connection.member);
     this.#transmitter.forget(connection);
     this.#network.close(connection.id, message);
     this.#drop(connection, message, isRefusal(reason) && !isRetryable(reason));
@@ -445,13 +445,13 @@ export class Links {
 
   /** Does not accept the other end. */
   #refuse(connection: Connection, reason: ByeReason, message: string): void {
-    if (!connection.inbound) this.#reportRefusal(connection, reason, message);
+    if (!connection.inbound) this.#reportRefusal(connection, reason, message, NOBODY);
     this.#end(connection, reason, message);
   }
 
-  #reportRefusal(connection: Connection, code: ByeReason, message: string): void {
+  #reportRefusal(connection: Connection, code: ByeReason, message: string, by: MemberId): void {
     const name = connection.peer?.member.name ?? "";
-    this.#events.push({ kind: "refused", address: connection.address, name, code, message });
+    this.#events.push({ kind: "refused", address: connection.address, name, by, code, message });
   }
 
   /** Ends a session from this side. */
@@ -532,7 +532,7 @@ export class Links {
     if (peer === null) return false;
     if (code === "NOT_AUTHENTICATED") {
       const { name } = peer.member;
-      this.#events.push({ kind: "refused", address: peer.dialAddress, name, code, message });
+      this.#events.push({ kind: "refused", address: peer.dialAddress, name, by: NOBODY, code, message });
     }
     this.#backOff(peer, false);
     return true;

@@ -15,6 +15,7 @@ import { ControlMachine } from "./control_machine.ts";
 import { ControlState } from "./control_state.ts";
 import { createIdentity } from "./founding.ts";
 import { controlPlan, openGroup } from "./group_opener.ts";
+import type { Group } from "./group.ts";
 import { decodeIdentity, type Identity, IDENTITY_BYTES_LIMIT, IDENTITY_PATH } from "./identity.ts";
 import { Membership } from "./membership.ts";
 import type { Runtime } from "./runtime.ts";
@@ -29,6 +30,10 @@ export class Entrance {
   #membership: Membership | null = null;
   #recovery: WalRecovery | null = null;
   #afterDurable: AfterDurable[] = [];
+  /** What enters waits for the control group: told that this node takes part, or that it never will. */
+  #entered: (() => void) | null = null;
+  /** Others said that this node was removed, before it had begun to enter. */
+  #toldRemoved = false;
   /** The load of the control log's entries after a start, the first of them and the last. */
   #expectLoad = 0;
   #expectFirst = 0 as Index;
@@ -116,12 +121,37 @@ export class Entrance {
     runtime.setPeers([], 0);
     const recovered = this.#recovery!;
     this.#membership = new Membership(runtime, recovered.groups, recovered.outbox);
+    this.#entered = done;
+    if (this.#toldRemoved) return this.toldRemoved();
     const control = this.#membership.takeRecovered(CONTROL_GROUP);
-    if (control === null && identity.genesis.length > 0) this.#writeGenesis(identity, done);
-    else this.#openControl(control, done);
+    if (control === null && identity.genesis.length > 0) this.#writeGenesis(identity);
+    else this.#openControl(control);
   }
 
-  #writeGenesis(identity: Identity, done: () => void): void {
+  /**
+   * A member says that this node was removed. It counts from the first dial on: by the time the control group is open the
+   * others may be where this node does not find them, and what it cannot open without them nobody gives it any more.
+   */
+  toldRemoved(): void {
+    const runtime = this.#runtime;
+    if (runtime.failure !== null) return;
+    this.#toldRemoved = true;
+    if (this.#membership === null) return;
+    runtime.observer?.reach("the others say that this node was removed");
+    if (runtime.state !== "member") {
+      runtime.observer?.reach("a node that is starting is told that it was removed");
+    }
+    this.#membership.removed("The other members say that this node was removed");
+    this.#sayEntered();
+  }
+
+  #sayEntered(): void {
+    const entered = this.#entered;
+    this.#entered = null;
+    entered?.();
+  }
+
+  #writeGenesis(identity: Identity): void {
     const { wal } = this.#runtime;
     const bytes = new Uint8Array(identity.genesis);
     const index = 1 as Index;
@@ -145,33 +175,47 @@ export class Entrance {
         damaged: false,
       }],
     };
-    this.#afterDurable.push({ lsn, act: () => this.#openControl(recovered, done) });
+    this.#afterDurable.push({ lsn, act: () => this.#openControl(recovered) });
   }
 
-  #openControl(recovered: RecoveredGroup | null, done: () => void): void {
+  #openControl(recovered: RecoveredGroup | null): void {
     const runtime = this.#runtime;
     const machine = new ControlMachine(new ControlState());
     const plan = controlPlan(machine, recovered);
     // Before the group is open: what it cannot begin without may have to come from those whom its log names.
     this.#expectLast = recovered?.entries.at(-1)?.index ?? 0 as Index;
     if (recovered !== null) this.#loadExpected(recovered.base.index + 1 as Index);
-    runtime.run(openGroup(runtime, plan), (group) => {
-      runtime.state = "member";
-      runtime.control = { group, machine };
-      runtime.addGroup(group);
-      if (machine.takeRestored()) this.#membership!.refresh(machine.state);
-      if (runtime.failure !== null) return;
-      const { identity } = runtime;
-      if (identity.genesis.length > 0) {
-        // The log holds it from now on.
-        runtime.keepIdentity(
-          (current) => ({ ...current, genesis: [] }),
-          () => {},
-          (error) => runtime.fail(error),
-        );
-      }
-      done();
-    }, (error) => runtime.fail(error));
+    runtime.run(
+      openGroup(runtime, plan),
+      (group) => this.#controlOpened(group, machine),
+      (error) => runtime.fail(error),
+    );
+  }
+
+  #controlOpened(group: Group, machine: ControlMachine): void {
+    const runtime = this.#runtime;
+    // It was removed, stopped or failed meanwhile.
+    if (runtime.failure !== null) return;
+    runtime.state = "member";
+    runtime.control = { group, machine };
+    runtime.addGroup(group);
+    if (machine.takeRestored()) this.#membership!.refresh(machine.state);
+    this.#afterOpening();
+  }
+
+  #afterOpening(): void {
+    const runtime = this.#runtime;
+    const { identity, failure } = runtime;
+    if (failure === null && identity.genesis.length > 0) {
+      // The log holds it from now on.
+      runtime.keepIdentity(
+        (current) => ({ ...current, genesis: [] }),
+        () => {},
+        (error) => runtime.fail(error),
+      );
+    }
+    // What was restored may say that this node was removed: it answers calls then, and says so.
+    if (failure === null || failure.code === "EVICTED") this.#sayEntered();
   }
 
   #loadExpected(first: Index): void {

@@ -30,6 +30,7 @@ export const RARE_MARKS = [
   "a newcomer is introduced to who was away",
   "a stream is dropped while a member opens it",
   "a dropped stream's group is not opened again",
+  "a node that is starting is told that it was removed",
   // Whoever is removed is out of the group before: mostly the others tell it.
   "this node's removal is in the log",
 ] as const;

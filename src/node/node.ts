@@ -313,10 +313,7 @@ export class Node implements Inbox {
         break;
       case "refused":
         runtime.observer?.note(`refused at ${event.address}: ${event.code} ${event.message}`);
-        if (event.code === "EVICTED" && runtime.state === "member") {
-          runtime.observer?.reach("the others say that this node was removed");
-          this.#entrance.membership?.removed("The other members say that this node was removed");
-        }
+        if (event.code === "EVICTED" && event.by !== 0) this.#entrance.toldRemoved();
         if (event.code === "NOT_READY") seekIntroduction(runtime, event.name);
         break;
       case "other-epoch":

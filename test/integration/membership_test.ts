@@ -1,6 +1,11 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { ByteWriter } from "../../src/core/bytes.ts";
+import { encodeBye } from "../../src/link/bye.ts";
 import { localSettings, Mesh } from "../../src/mod.ts";
 import { ensureSharedCertificates } from "../../src/platform/mod.ts";
+import { FrameEncoder, FrameType, Header } from "../../src/wire/mod.ts";
+import { makeIdentity, nodeSubject, openSocket } from "../platform/bench.ts";
+import { Relay } from "./relay.ts";
 import { Meshes, refusal, until } from "./meshes.ts";
 
 Deno.test("G1 G2 seed founds a mesh once", () =>
@@ -122,6 +127,43 @@ Deno.test("G12 an evicted node is refused everywhere with its old files", () =>
     await refusal("EVICTED", () => back.kv.put("k", "1"));
     const fresh = await meshes.start("c", { data: `${meshes.folder}/fresh` });
     await fresh.join(await a!.invite());
+  }));
+
+Deno.test("members that meet a removed one where they look for another stay members", () =>
+  Meshes.with(async (meshes) => {
+    const [a, b, c] = await meshes.form("a", "b", "c");
+    await c!.leave();
+    await meshes.stop(c!);
+    const fresh = await meshes.start("c", { data: `${meshes.folder}/fresh` });
+    await fresh.join(await a!.invite());
+    const { address } = fresh;
+    await meshes.stop(fresh);
+    // Somebody starts the folder of before where the new member was: it answers the others' dials as who it was.
+    const old = await meshes.start("c");
+    await refusal("EVICTED", () => old.kv.get("k"));
+    using relay = new Relay(address, old.address);
+    await until("both others have met it", () => relay.ended >= 2);
+    assertEquals([(await a!.status()).state, (await b!.status()).state], ["member", "member"]);
+  }));
+
+Deno.test("a member does not believe a stranger that it was removed", () =>
+  Meshes.with(async (meshes) => {
+    const [a] = await meshes.form("a");
+    const writer = new ByteWriter();
+    new FrameEncoder().encode(
+      writer,
+      Object.assign(new Header(), { type: FrameType.Bye, source: 2, destination: 1 }),
+      encodeBye("EVICTED", "Gone"),
+    );
+    // As a joiner comes: with a certificate that it made itself.
+    const { identity } = await makeIdentity(nodeSubject("b", 2), null);
+    const socket = openSocket(a!.address, identity);
+    let closed = false;
+    socket.on("open", () => socket.send(writer.take(), { binary: true }));
+    socket.on("error", () => {});
+    socket.on("close", () => closed = true);
+    await until("the word was taken in", () => closed);
+    assertEquals((await a!.status()).state, "member");
   }));
 
 Deno.test("the last member cannot leave", () =>

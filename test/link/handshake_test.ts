@@ -4,7 +4,7 @@ import type { MemberId, NodeNumber, Token } from "../../src/core/ids.ts";
 import { encodeHello, type Hello } from "../../src/link/hello.ts";
 import { meshIdBytes } from "../../src/link/mesh_id.ts";
 import { FrameDecoder, FrameEncoder, FrameType, Header } from "../../src/wire/mod.ts";
-import { decodeBye } from "../../src/link/bye.ts";
+import { decodeBye, encodeBye } from "../../src/link/bye.ts";
 import { MESH, type NodeConfiguration, pair, PortNetwork, TestNode, World } from "./pair.ts";
 
 const OTHER_MESH = "ff".repeat(16);
@@ -53,10 +53,20 @@ Deno.test("Links refuses an evicted member, which never sees itself connected", 
   const { world, a, b } = pair();
   b.links.setPeers([], 101);
   world.run(500);
-  assertEquals(a.of("refused").map(({ code, message }) => [code, message]), [
-    ["EVICTED", 'Member 101 "node-1" is no longer a member'],
+  assertEquals(a.of("refused").map(({ by, code, message }) => [by, code, message]), [
+    [102, "EVICTED", 'Member 101 "node-1" is no longer a member'],
   ]);
   assertEquals(a.of("up"), []);
+});
+
+Deno.test("Links that refuse a removed member were refused by nobody", () => {
+  const { world, a } = pair();
+  // The member that a dials now is another, which came back under the name and at the address of the one that is there.
+  a.links.setPeers([{ ...world.nodes[1]!.member, memberId: 105 as MemberId }], 110);
+  world.run(500);
+  assertEquals(a.of("refused").map(({ by, code, message }) => [by, code, message]), [
+    [0, "EVICTED", 'Member 102 "node-2" is no longer a member'],
+  ]);
 });
 
 Deno.test("Links refuses the new member id of a name whose old one it still holds, until it learns of it", () => {
@@ -90,7 +100,7 @@ Deno.test("Links ends sessions of members that are no longer there at once", () 
   b.links.setPeers([], 101);
   world.run(110);
   assertEquals(b.of("down").map((event) => event.reason), ['Member 101 "node-1" is no longer a member']);
-  assertEquals(a.of("refused").map((event) => event.code), ["EVICTED"]);
+  assertEquals(a.of("refused").map(({ by, code }) => [by, code]), [[102, "EVICTED"]]);
   assertEquals(a.of("down").length, 1);
   assertEquals([a.openConnections, b.openConnections], [0, 0]);
 });
@@ -166,6 +176,18 @@ Deno.test("Links ends a session on which DATA comes before HELLO (R17)", () => {
   assertEquals(bye, [{ reason: "MALFORMED", message: "Frame type 0 came before HELLO" }]);
   assert(closed);
   assertEquals(a.of("up").length + a.of("message").length, 0);
+});
+
+Deno.test("Links reports a BYE of who did not say who it is as nobody's word, and a member's as that member's", () => {
+  const words = [[], [encodeHello(GOOD_HELLO)]].map((hellos) => {
+    const { a, closed } = converse((encoder, writer) => {
+      for (const hello of hellos) encoder.encode(writer, header(FrameType.Hello), hello);
+      encoder.encode(writer, header(FrameType.Bye), encodeBye("EVICTED", "Gone"));
+    });
+    assert(closed);
+    return a.of("refused").map(({ by, code }) => [by, code]);
+  });
+  assertEquals(words, [[[0, "EVICTED"]], [[102, "EVICTED"]]]);
 });
 
 const SPOILT_HELLOS: readonly [string, Partial<Hello>, string][] = [

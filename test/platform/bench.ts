@@ -2,7 +2,8 @@
 import { assert } from "@std/assert";
 import type { CertificateSubject, NetworkIdentity } from "../../src/io/mod.ts";
 import { createAuthority, createKey, issueCertificate } from "../../src/platform/certificates.ts";
-import { DenoPlatform } from "../../src/platform/mod.ts";
+import { DenoPlatform, MAX_FRAME_BYTES } from "../../src/platform/mod.ts";
+import { WebSocket, type WebSocketClientOptions } from "../../src/platform/web_socket.ts";
 import type { WssOptions } from "../../src/platform/wss_network.ts";
 import type { NetworkBench, NetworkEnd } from "../conformance/network_suite.ts";
 
@@ -117,4 +118,21 @@ export async function freePort(): Promise<number> {
   await Promise.resolve();
   assert(port > 0);
   return port;
+}
+
+/** A WebSocket by hand, with this certificate. */
+export function openSocket(address: string, identity: NetworkIdentity): WebSocket {
+  const options: WebSocketClientOptions = {
+    cert: identity.certificate,
+    key: identity.privateKey,
+    ca: [...identity.trust],
+    rejectUnauthorized: false,
+    minVersion: "TLSv1.3",
+    perMessageDeflate: false,
+    maxPayload: MAX_FRAME_BYTES,
+    handshakeTimeout: 5_000,
+    followRedirects: false,
+    generateMask: (mask) => crypto.getRandomValues(mask as Uint8Array<ArrayBuffer>),
+  };
+  return new WebSocket(`wss://${address}/mesh`, options);
 }

@@ -1,11 +1,17 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { connect as connectTcp, createServer, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import type { NetworkIdentity } from "../../src/io/mod.ts";
 import { MAX_FRAME_BYTES } from "../../src/platform/mod.ts";
-import { WebSocket, type WebSocketClientOptions } from "../../src/platform/web_socket.ts";
 import { Recorder } from "../conformance/recorder.ts";
-import { driveReal, makeAuthority, makeEnd, makeIdentity, nodeSubject, openPlatform } from "./bench.ts";
+import {
+  driveReal,
+  makeAuthority,
+  makeEnd,
+  makeIdentity,
+  nodeSubject,
+  openPlatform,
+  openSocket,
+} from "./bench.ts";
 
 const MEMBER = { kind: "member" } as const;
 const SHORT_MS = 300;
@@ -176,19 +182,3 @@ Deno.test("network tells of a peer that vanished, and frees its port when closed
   again.close();
   await client.test.dispose();
 });
-
-function openSocket(address: string, identity: NetworkIdentity): WebSocket {
-  const options: WebSocketClientOptions = {
-    cert: identity.certificate,
-    key: identity.privateKey,
-    ca: [...identity.trust],
-    rejectUnauthorized: false,
-    minVersion: "TLSv1.3",
-    perMessageDeflate: false,
-    maxPayload: MAX_FRAME_BYTES,
-    handshakeTimeout: 5_000,
-    followRedirects: false,
-    generateMask: (mask) => crypto.getRandomValues(mask as Uint8Array<ArrayBuffer>),
-  };
-  return new WebSocket(`wss://${address}/mesh`, options);
-}
