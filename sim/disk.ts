@@ -114,6 +114,8 @@ export class SimDisk implements Disk, Target {
   readonly counts = { full: 0, hung: 0, stalls: 0, syncFailures: 0, lies: 0, readFailures: 0 };
   /** Files taken away so far. */
   removals = 0;
+  /** When something was last changed on it. */
+  writtenUs = 0;
 
   constructor(host: Host) {
     this.#host = host;
@@ -319,6 +321,7 @@ export class SimDisk implements Disk, Target {
 
   #perform(operation: Operation): Outcome {
     const { kind, path } = operation;
+    if (kind !== "read" && kind !== "list") this.writtenUs = this.#host.world.nowUs;
     if (kind === "createFolder") {
       this.#names.createFolder(path);
       return DONE;

@@ -178,14 +178,14 @@ export class Host implements Target, Platform, Callers {
     }
   }
 
-  /** `isWhole`: as it was sent. */
+  /** `isHeard`: nothing that came before it on its connection was damaged. */
   deliverFrame(
     incarnation: number,
     event: NetworkEvent & { readonly kind: "frame" },
-    isWhole: boolean,
+    isHeard: boolean,
   ): void {
     this.#lent.push(event.bytes);
-    if (isWhole) this.world.frameArrived(event.bytes);
+    if (isHeard) this.world.frameArrived(event.bytes);
     this.deliver(incarnation, event);
   }
 

@@ -302,10 +302,10 @@ export class SimNetwork implements Target {
     if (to.state === "closing") return;
     this.counts.framesDelivered += 1;
     this.#world.watcher?.frame(this.#world, from.host, to.host, frame.sentUs, bytes, "arrived");
-    // Behind a damaged frame a receiver that is right takes no other of its connection.
-    const isWhole = !this.corruption.strikes(this.#wire(from, to), from, to, bytes) &&
-      !this.corruption.hasReached(to);
-    to.host.deliverFrame(to.incarnation, { kind: "frame", connection: to.id, bytes }, isWhole);
+    // Behind a damaged frame a receiver that is right takes no other of its connection, but those before it.
+    const isHeard = !this.corruption.hasReached(to);
+    this.corruption.strikes(this.#wire(from, to), from, to, bytes);
+    to.host.deliverFrame(to.incarnation, { kind: "frame", connection: to.id, bytes }, isHeard);
   }
 
   /** Frames that nobody will see. */

@@ -88,6 +88,8 @@ const MAJORITY_LOSS_RUNS_PER_MILLION = 150_000;
 const WRITES_BEHIND = 6;
 /** Until all have heard of who leads, once everybody has a session with everybody. */
 const SETTLING_ELECTIONS = 3;
+/** Of one page of a list. */
+const LIST_KEYS = 2;
 /** Runs that lose a node then. */
 const LOSS_RUNS_PER_MILLION = 250_000;
 
@@ -328,6 +330,7 @@ class Run {
   *#audit(hosts: readonly Host[] = this.#members()): Steps<void> {
     const { history, calls } = this.#workload;
     for (const host of hosts) {
+      const found = new Map<string, number>();
       for (let i = 0; i < this.#regime.work.keys; i++) {
         const key = `key-${i}`;
         const operation = history.invoke({ client: AUDITOR, key, kind: "read", value: 0, expected: null });
@@ -336,8 +339,45 @@ class Run {
           throw new LivenessFailure(`${host.name} does not read ${key} after convergence`);
         }
         history.return(operation, "ok", valueOf(reply.value));
+        found.set(key, reply.value === null ? 0 : valueOf(reply.value));
       }
+      yield* this.#auditList(host, found);
     }
+  }
+
+  /** A list, page by page, says what the keys one by one say before it or after. */
+  *#auditList(host: Host, found: ReadonlyMap<string, number>): Steps<void> {
+    const listed = yield* this.#list(host);
+    for (const [key, value] of found) {
+      const here = listed.get(key) ?? 0;
+      if (here === value) continue;
+      // What nobody waited for any more may have been written meanwhile.
+      const reply = yield* ask(this.#world, this.#workload.calls, host, { kind: "kv-get", key });
+      if (reply?.kind === "value" && valueOf(reply.value) === here) continue;
+      const text = `${host.name} lists ${here} under ${key}, where it reads ${value}`;
+      throw new SafetyViolation("linearizability", text);
+    }
+  }
+
+  *#list(host: Host): Steps<Map<string, number>> {
+    const listed = new Map<string, number>();
+    let afterKey = "";
+    for (let more = true; more;) {
+      const call = { kind: "kv-list", prefix: "key-", afterKey, limit: LIST_KEYS } as const;
+      const reply = yield* ask(this.#world, this.#workload.calls, host, call);
+      if (reply?.kind !== "entries") {
+        throw new LivenessFailure(`${host.name} does not list keys after convergence`);
+      }
+      for (const { key, value } of reply.entries) {
+        if (key <= afterKey) {
+          throw new SafetyViolation("linearizability", `${host.name} lists ${key} after ${afterKey}`);
+        }
+        listed.set(key, valueOf(value));
+        afterKey = key;
+      }
+      more = reply.more;
+    }
+    return listed;
   }
 
   /** In some runs the whole mesh is left alone for a while. */

@@ -19,9 +19,9 @@ export interface Extent {
 
 /**
  * The payloads of the batches that have another one behind them: what is damaged there cannot be taken for a write that a
- * crash has torn.
+ * crash has torn. `withLast`: that of the last one as well.
  */
-export function payloadsBeforeLast(bytes: Uint8Array): Extent[] {
+export function payloadsIn(bytes: Uint8Array, withLast: boolean): Extent[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const payloads: Extent[] = [];
   let at = FILE_HEADER_BYTES;
@@ -32,6 +32,6 @@ export function payloadsBeforeLast(bytes: Uint8Array): Extent[] {
     payloads.push({ at: start, length });
     at = start + length;
   }
-  payloads.pop();
+  if (!withLast) payloads.pop();
   return payloads.filter((payload) => payload.length > 0);
 }

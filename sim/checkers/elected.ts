@@ -16,13 +16,14 @@ export class Elected implements Checker {
   inputs = 0;
   /** Looks at members that stood for election. */
   candidates = 0;
-  /** By group, term and candidate: who granted. */
+  /** By group, term and candidate: who granted; what was granted a pre-candidate is for the term after its own. */
   readonly #granted = new Map<string, Set<number>>();
   readonly #judged = new Set<string>();
 
   heard({ envelope: { group, generation, from, to }, message }: RaftFrame): void {
-    if (message.kind !== "vote-reply" || !message.granted) return;
-    const key = `${group}/${generation}/${message.term}/${to}`;
+    const { kind } = message;
+    if ((kind !== "vote-reply" && kind !== "pre-vote-reply") || !message.granted) return;
+    const key = keyOf(kind === "vote-reply", group, generation, message.term, to);
     let granted = this.#granted.get(key);
     if (granted === undefined) this.#granted.set(key, granted = new Set());
     granted.add(from);
@@ -31,7 +32,7 @@ export class Elected implements Checker {
   check(group: GroupInspection, log: GroupLog): void {
     const { name, memberId, term, role, configuration, commit } = group;
     if (role === "candidate" || role === "pre-candidate") {
-      if (role === "candidate") this.#checkCounted(group);
+      this.#checkCounted(group);
       // A member whose removal is not committed yet may be the only one that can still win.
       if ((log.configurationIndexes.at(-1) ?? 0) > commit) return;
       this.candidates += 1;
@@ -42,7 +43,7 @@ export class Elected implements Checker {
           `[${configuration.outgoing}] have`,
       );
     }
-    const key = keyOf(group);
+    const key = keyOf(true, group.group, group.generation, term, memberId);
     if (role !== "leader" || this.#judged.has(key)) return;
     this.#judged.add(key);
     this.inputs += 1;
@@ -59,8 +60,10 @@ export class Elected implements Checker {
   }
 
   #checkCounted(group: GroupInspection): void {
-    const { name, memberId, term } = group;
-    const granted = this.#granted.get(keyOf(group));
+    const { name, memberId, role } = group;
+    const isVote = role === "candidate";
+    const term = isVote ? group.term : group.term + 1;
+    const granted = this.#granted.get(keyOf(isVote, group.group, group.generation, term, memberId));
     for (const voter of group.votes()) {
       if (voter === memberId || granted?.has(voter)) continue;
       throw new SafetyViolation(
@@ -71,6 +74,6 @@ export class Elected implements Checker {
   }
 }
 
-function keyOf({ group, generation, term, memberId }: GroupInspection): string {
-  return `${group}/${generation}/${term}/${memberId}`;
+function keyOf(isVote: boolean, group: number, generation: number, term: number, candidate: number): string {
+  return `${isVote ? "vote" : "pre-vote"}/${group}/${generation}/${term}/${candidate}`;
 }

@@ -3,7 +3,7 @@
  * by what it sees alone would say again what it said then: it is not asked again. Everything that such checkers read of a
  * group is compared here: the numbers one by one, the configuration as the object that it is, the log by its ends, as
  * `GroupLog.update` does. Who judges by time, by frames or by what others did meanwhile is asked at every look (mod.ts);
- * the votes that a candidate counts are not compared, so that it is never the same.
+ * the votes that a (pre-)candidate counts are not compared, so that it is never the same.
  */
 import type { EntryInspection, GroupInspection } from "../../src/node/inspection.ts";
 import type { Told } from "./promises.ts";
@@ -28,7 +28,7 @@ export class LastLook {
     const before = this.#group;
     const end = now.last > now.base ? now.entry(now.last) : null;
     if (
-      before !== null && now.role !== "candidate" && incarnation === this.#incarnation &&
+      before !== null && !isStanding(now) && incarnation === this.#incarnation &&
       isSettled === this.#isSettled &&
       isSameState(before, now) && isSameEnd(this.#end, end, now)
     ) return true;
@@ -38,6 +38,11 @@ export class LastLook {
     this.#isSettled = isSettled;
     return false;
   }
+}
+
+/** Who stands for election: the votes that it counts are not compared. */
+function isStanding({ role }: GroupInspection): boolean {
+  return role === "candidate" || role === "pre-candidate";
 }
 
 function isSameState(a: GroupInspection, b: GroupInspection): boolean {

@@ -7,6 +7,7 @@ import type { Host } from "../host.ts";
 import type { CallObserver } from "../workloads/clients.ts";
 import type { Effects } from "../workloads/effects.ts";
 import type { KvHistory } from "../workloads/history.ts";
+import { Answers } from "./answers.ts";
 import { AppliedOnce } from "./applied_once.ts";
 import { Bounds } from "./bounds.ts";
 import { CommitRule } from "./commit_rule.ts";
@@ -96,6 +97,7 @@ export class Checkers {
     "snapshot-files",
     "silence",
     "dropped-groups",
+    "answers",
   ];
 
   /** Places of node code that were passed, and how often. */
@@ -109,6 +111,7 @@ export class Checkers {
   readonly snapshots = new SnapshotFiles();
   readonly sticky = new StickyVotes();
   readonly silence = new Silence();
+  readonly answers = new Answers();
   readonly commitment = new Commitment();
   readonly commitRule = new CommitRule();
   readonly promises = new Promises();
@@ -189,12 +192,13 @@ export class Checkers {
     };
   }
 
-  /** A frame arrived whole. */
+  /** What one send took arrived; what is damaged of it is not taken. */
   arrived(bytes: Uint8Array): void {
     const frames = raftMessages(bytes);
     this.promises.heard(frames);
     for (const frame of frames) {
       this.elected.heard(frame);
+      this.answers.heard(frame);
       this.leases.heard(frame, this.#clock);
       this.sticky.heard(frame, this.#clock);
       this.readNames.heard(frame);
@@ -262,6 +266,7 @@ export class Checkers {
     this.leases.check(group, localMs, electionTimeoutMs, this.#clock);
     this.sticky.check(group, incarnation, host.turns, localMs, electionTimeoutMs);
     this.silence.check(incarnation, group);
+    this.answers.check(group);
     last.told ??= this.promises.told(group);
     this.promises.check(group, last.told);
     if (log === null) return;
@@ -353,6 +358,7 @@ export class Checkers {
       "commit-rule": this.commitRule.inputs,
       "committed-on-quorum": this.commitment.countInputs,
       "acknowledged-durable": this.delivery.inputs,
+      answers: this.answers.inputs,
       "applied-once": this.once.inputs,
       "configuration-rule": this.configurations.inputs,
       "configuration-changes": this.configurations.changeInputs,

@@ -9,7 +9,7 @@ import type { GroupInspection } from "../../src/node/inspection.ts";
 import { readWalFiles } from "../checkers/wal_files.ts";
 import type { Host } from "../host.ts";
 import { SECTOR_BYTES } from "../inode.ts";
-import { type Extent, payloadsBeforeLast } from "../wal_layout.ts";
+import { type Extent, payloadsIn } from "../wal_layout.ts";
 import type { World } from "../world.ts";
 import type { FaultKind } from "./kinds.ts";
 import type { MachineFaults } from "./machines.ts";
@@ -21,6 +21,8 @@ const SNAPSHOT_FOLDER = "snapshots";
 const RESTARTS_PER_MILLION = 500_000;
 /** A sector is lost rather than a bit of it. */
 const UNREADABLE_PER_MILLION = 300_000;
+/** Three times what a node waits before it seals its log. */
+const AT_REST_MS = 1_500;
 /** So often the host is looked at, so long apart. */
 const LOOKS = 600;
 const LOOK_MS = 5;
@@ -163,7 +165,9 @@ function isAllOpen(host: Host, groups: readonly GroupInspection[]): boolean {
 }
 
 function placesIn(host: Host): Place[] {
+  // A log that has been still for so long is sealed: its last batch is a seal, and the one before it was durable.
+  const isAtRest = !host.isPaused && host.world.nowUs - host.disk.writtenUs >= 1000 * AT_REST_MS;
   return host.disk.filesIn(LOG_FOLDER).flatMap((path) =>
-    payloadsBeforeLast(host.disk.durableBytes(path)).map((extent) => ({ path, ...extent }))
+    payloadsIn(host.disk.durableBytes(path), isAtRest).map((extent) => ({ path, ...extent }))
   );
 }

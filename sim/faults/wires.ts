@@ -12,6 +12,8 @@ const FLAP_MEAN_MS = 150;
 const CLOG_MEAN_MS = 400;
 const SWIZZLE_MEAN_MS = 400;
 const GRUDGE_PER_MILLION = 500_000;
+/** Half-open connections whose one end is never told: as where a router between has forgotten them. */
+const FORGOTTEN_PER_MILLION = 500_000;
 /** Some partitions break the connections that they cross, others let them hang. */
 const BREAKS_PER_MILLION = 400_000;
 
@@ -175,8 +177,9 @@ export class WireFaults implements Faults {
     const { network, ledger } = this.#world;
     const vanished = network.counts.framesVanished;
     if (network.forgetConnections(a, b) === 0) return null;
+    const isForGood = strike.draws.chance(FORGOTTEN_PER_MILLION);
     return () => {
-      network.rememberConnections(a, b);
+      if (!isForGood) network.rememberConnections(a, b);
       if (network.counts.framesVanished > vanished) ledger.strike("half-open");
     };
   }

@@ -2,13 +2,16 @@
  * The bugs that the simulator is scored by (docs/kill-matrix.md): planted one at a time into a copy of the tree by
  * tools/mutants.ts, never into the tree itself.
  */
+import { BOUNDARIES } from "./boundaries.ts";
 import { CHANGES } from "./changes.ts";
 import { CLOSINGS } from "./closings.ts";
 import { CONSENSUS } from "./consensus.ts";
 import { DAMAGE } from "./damage.ts";
 import { DELIVERY } from "./delivery.ts";
 import { ELECTIONS } from "./elections.ts";
+import { FORGOTTEN } from "./forgotten.ts";
 import { LEASES } from "./leases.ts";
+import { MISJUDGED } from "./misjudged.ts";
 import type { Mutant, NotPlanted } from "./mutant.ts";
 import { NODE } from "./node.ts";
 import { READS } from "./reads.ts";
@@ -35,6 +38,9 @@ export const MUTANTS: readonly Mutant[] = [
   ...CLOSINGS,
   ...NODE,
   ...RECOVERIES,
+  ...BOUNDARIES,
+  ...FORGOTTEN,
+  ...MISJUDGED,
 ];
 
 export const NOT_PLANTED: readonly NotPlanted[] = [
@@ -64,5 +70,18 @@ export const NOT_PLANTED: readonly NotPlanted[] = [
   {
     id: "snapshot-hides-publishes",
     why: "costs a second at most: what waits is handed over again and is recognised as a duplicate",
+  },
+  {
+    id: "hint-one-too-far",
+    why: "the hint of a refusal saves round trips: whatever it says, a leader goes back by one at least",
+  },
+  {
+    id: "offset-falls",
+    why:
+      "a member has one command for its offsets under way, and the next says no less: that offsets only rise is a second line",
+  },
+  {
+    id: "reads-survive-leadership",
+    why: "costs a call's timeout at most: whoever asked has a deadline of its own, and asks again",
   },
 ];

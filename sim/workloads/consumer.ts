@@ -3,6 +3,7 @@
  * and subscribes from there: exactly once in effect. As `acknowledge` it makes the effect and then acknowledges:
  * at least once. Now and then it dies between the two.
  */
+import { DecodeError } from "../../src/core/errors.ts";
 import type { Offset, Token } from "../../src/core/ids.ts";
 import type { CallFailure, Push, Reply } from "../../src/node/calls.ts";
 import { recordBatchMessages, verifyRecordBatch } from "../../src/stream/mod.ts";
@@ -19,6 +20,10 @@ const CREDIT_BYTES = 8 * 1024;
 
 /** Acknowledgements that leave a gap for a while, and subscribers that live on after another has taken over. */
 const GAP_PER_MILLION = 200_000;
+/** How long the second of two gaps is left. */
+const SECOND_GAP_MEAN_MS = 200;
+/** Consumers that give no credit back before they have used up all. */
+const HOARDER_PER_MILLION = 250_000;
 /** Consumers that come back late when their subscription has ended. */
 const LAZY_PER_MILLION = 250_000;
 const LAZY_MEAN_MS = 3_000;
@@ -46,6 +51,7 @@ export class Consumer implements Target, Caller {
   readonly #habits: Draws;
   /** Of deaths between two messages of one batch. */
   readonly #cuts: Draws;
+  readonly #isHoarder: boolean;
   readonly #isLazy: boolean;
   readonly host: Host;
   /** The subscription in use; what comes under another token is from an earlier one. */
@@ -58,7 +64,9 @@ export class Consumer implements Target, Caller {
   /** The first offset of this subscription that no acknowledgement covers yet; -1: none was delivered. */
   #acknowledgeFrom = -1;
   /** Acknowledged later than what follows it. */
-  #held: Range | null = null;
+  #held: Range[] = [];
+  /** Delivered, and no credit given back for it. */
+  #owedBytes = 0;
   /** A subscriber that nobody cancelled, and what it had been sent and not processed. */
   #zombie: { readonly token: Token; readonly range: Range } | null = null;
   #isPlanned = false;
@@ -84,6 +92,7 @@ export class Consumer implements Target, Caller {
     this.#draws = world.prf.site(`consumer/${stream}/${host.name}/${subscription}`);
     this.#habits = world.prf.site(`consumer/${stream}/${host.name}/${subscription}/habits`);
     this.#cuts = world.prf.site(`consumer/${stream}/${host.name}/${subscription}/cuts`);
+    this.#isHoarder = this.#habits.chance(HOARDER_PER_MILLION);
     this.#isLazy = this.#habits.chance(LAZY_PER_MILLION);
     this.ledger = {
       stream,
@@ -118,7 +127,10 @@ export class Consumer implements Target, Caller {
     this.#isPlanned = false;
     if (this.ledger.isRetired || this.#isOver) return;
     if (this.#token === null) this.#subscribe();
-    else if (this.#isSubscribed) this.#acknowledge();
+    else if (this.#isSubscribed) {
+      if (this.#owedBytes >= CREDIT_BYTES) this.#giveBack();
+      this.#acknowledge();
+    }
   }
 
   onReply(token: Token, reply: Reply): void {
@@ -196,8 +208,20 @@ export class Consumer implements Target, Caller {
   #deliver(push: Push & { readonly kind: "delivery" }): void {
     const { stream, node } = this.ledger;
     this.#effects.counts.deliveries += 1;
+    if (!isWhole(push.batch)) {
+      this.#effects.violations.push(
+        `${stream} at ${node}: what is delivered at ${push.baseOffset} is no batch`,
+      );
+      return;
+    }
     const header = verifyRecordBatch(push.batch);
     const messages = recordBatchMessages(push.batch);
+    if (this.#owedBytes >= CREDIT_BYTES) {
+      this.#effects.violations.push(
+        `${stream} at ${node} sends more where ${this.#owedBytes} of ${CREDIT_BYTES} bytes of credit are used up`,
+      );
+    }
+    this.#owedBytes += push.batch.length;
     if (header.count !== push.count || push.skip >= push.count) {
       this.#effects.violations.push(`${stream} at ${node}: a delivery says ${push.count}, skip ${push.skip}`);
     }
@@ -231,7 +255,14 @@ export class Consumer implements Target, Caller {
     }
     if (this.#draws.chance(700_000)) this.#acknowledge();
     else this.#later(50); // One acknowledgement for several deliveries.
-    this.#calls.tell(this.host, { kind: "credit", subscriber: this.#token!, bytes: push.batch.length }, this);
+    // A hoarder waits until it has used up all, and a while longer: nothing comes in that time.
+    if (!this.#isHoarder) this.#giveBack();
+    else if (this.#owedBytes >= CREDIT_BYTES) this.#later(50);
+  }
+
+  #giveBack(): void {
+    this.#calls.tell(this.host, { kind: "credit", subscriber: this.#token!, bytes: this.#owedBytes }, this);
+    this.#owedBytes = 0;
   }
 
   /** `unprocessed`: what it had been sent; it may say later, as a process that only seemed dead, that it has done it. */
@@ -288,10 +319,13 @@ export class Consumer implements Target, Caller {
 
   /** What was delivered and not yet acknowledged: in one range, or the later part of it first. */
   #acknowledge(): void {
-    const held = this.#held;
-    this.#held = null;
-    if (held !== null) this.#ack(held);
+    const held = this.#held.shift();
+    if (held !== undefined) this.#ack(held);
     if (this.#token === null) return;
+    if (this.#held.length > 0) {
+      if (this.#habits.chance(GAP_PER_MILLION)) return this.#die();
+      return this.#later(SECOND_GAP_MEAN_MS);
+    }
     if (this.#acknowledgeFrom < 0 || this.#acknowledgeFrom >= this.#expected) return;
     const range: Range = { first: this.#acknowledgeFrom as Offset, next: this.#expected as Offset };
     this.#acknowledgeFrom = range.next;
@@ -300,8 +334,14 @@ export class Consumer implements Target, Caller {
     if (!leavesGap) return this.#ack(range);
     this.counts.gaps += 1;
     const middle = this.#habits.between(range.first + 1, range.next - 1) as Offset;
-    this.#held = { first: range.first, next: middle };
-    this.#ack({ first: middle, next: range.next });
+    this.#held = [{ first: range.first, next: middle }];
+    if (range.next - middle > 2) {
+      // A second gap, of one message, behind the first.
+      const second = middle + 1 as Offset;
+      this.#held.push({ first: second, next: second + 1 as Offset });
+      this.#ack({ first: middle, next: second });
+      if (this.#token !== null) this.#ack({ first: second + 1 as Offset, next: range.next });
+    } else this.#ack({ first: middle, next: range.next });
     this.#later(50);
   }
 
@@ -328,7 +368,8 @@ export class Consumer implements Target, Caller {
     this.#token = null;
     this.#isSubscribed = false;
     this.#acknowledgeFrom = -1;
-    this.#held = null;
+    this.#held = [];
+    this.#owedBytes = 0;
     this.#acks.clear();
     this.#later(this.#isLazy && !this.#effects.isEnding ? LAZY_MEAN_MS : RETRY_MEAN_MS, RETRY_MIN_MS);
   }
@@ -338,5 +379,15 @@ export class Consumer implements Target, Caller {
     this.#isPlanned = true;
     const waitUs = 1000 * (minMs + this.#draws.exponential(meanMs)) + 1;
     this.#world.schedule(this.#world.nowUs + waitUs, this, EventKind.Client, 200, 0, null);
+  }
+}
+
+function isWhole(batch: Uint8Array): boolean {
+  try {
+    verifyRecordBatch(batch);
+    return true;
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    return false;
   }
 }

@@ -5,6 +5,7 @@
 import { encodeText } from "../../src/core/bytes.ts";
 import type { Token } from "../../src/core/ids.ts";
 import type { Call, Reply } from "../../src/node/calls.ts";
+import { SafetyViolation } from "../checkers/verdict.ts";
 import { EventKind, type Target } from "../event_queue.ts";
 import type { Draws } from "../prf.ts";
 import type { Regime } from "../regime.ts";
@@ -150,7 +151,8 @@ export function valueOf(bytes: Uint8Array | null): number {
   const text = new TextDecoder().decode(bytes);
   const value = /^v\d+$/.test(text) ? Number(text.slice(1)) : NaN;
   if (!(value > 0)) {
-    throw new Error(`The key-value returned bytes that nobody wrote: ${JSON.stringify(text)}`);
+    const what = `the key-value returned bytes that nobody wrote: ${JSON.stringify(text)}`;
+    throw new SafetyViolation("linearizability", what);
   }
   return value;
 }

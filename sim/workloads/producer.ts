@@ -23,6 +23,8 @@ const ZOMBIE_PER_MILLION = 500_000;
 
 /** Batches before which one is tried that leaves some out. */
 const LEAP_PER_MILLION = 50_000;
+/** Batches before which the last one is repeated with one message more. */
+const STRETCH_PER_MILLION = 30_000;
 /** Beyond all that a producer ever gets to: what was refused is never what comes next. */
 const LEAP_MESSAGES = 1_000_000;
 
@@ -67,6 +69,8 @@ export class Producer implements Target, Caller {
   /** The one before it. */
   #lastSession: Session | null = null;
   #nextSequence = 1;
+  /** Messages of the last batch that was published. */
+  #lastCount = 0;
   #batch: Batch | null = null;
   #waiting: Token | null = null;
   #isRetired = false;
@@ -234,8 +238,39 @@ export class Producer implements Target, Caller {
     );
   }
 
+  /** The last batch once more, with one message that follows it: refused, for a batch is repeated whole or not at all. */
+  #stretch(): boolean {
+    const count = this.#lastCount;
+    if (count === 0) return false;
+    this.counts.leaps += 1;
+    const next = this.#nextSequence;
+    const ulid = new Uint8Array(ULID_BYTES);
+    const fields = { ...this.#session!, baseSequence: next - count as Sequence, ulid };
+    const messages = Array.from({ length: count + 1 }, () => encodeText(`${this.name}/stretch `));
+    const batch = encodeRecordBatch(fields, messages);
+    const caller: Caller = {
+      isRemote: true,
+      onReply: (_token, reply) => {
+        // What has been sent since may be what it reaches into.
+        if (reply.kind === "failed" || this.#nextSequence !== next) return;
+        this.#effects.violations.push(
+          `producer ${this.name} of ${this.stream} repeated ${
+            next - count
+          } with one message more, and was told that it is there`,
+        );
+      },
+      onPush() {},
+      onLost() {},
+    };
+    const call = { kind: "publish", stream: this.stream, batch, level: "COMMITTED" } as const;
+    this.#calls.make(this.host, call, caller, this.#patienceMs());
+    this.#later(RETRY_MEAN_MS, RETRY_MIN_MS);
+    return true;
+  }
+
   #publish(): void {
     if (this.#batch === null) {
+      if (this.#leaps.chance(STRETCH_PER_MILLION) && this.#stretch()) return;
       if (!this.#budget.spend()) return;
       if (this.#leaps.chance(LEAP_PER_MILLION)) this.#leap(this.#session!);
       this.#batch = this.#draw();
@@ -271,6 +306,7 @@ export class Producer implements Target, Caller {
 
   #published({ firstOffset, duplicate }: Reply & { readonly kind: "published" }): void {
     const batch = this.#batch!;
+    this.#lastCount = batch.ids.length;
     this.counts.published += 1;
     if (duplicate) this.counts.duplicates += 1;
     this.#effects.acknowledge(this.stream, batch.ids, batch.level, firstOffset);

@@ -40,8 +40,8 @@ export interface GroupInspection {
   readonly isSilent: boolean;
   /** Who has granted a candidate its vote, as far as it counts: itself too. */
   votes(): readonly MemberId[];
-  /** Of a leader: up to where it takes each of the others to hold its log. */
-  matches(): readonly { readonly member: MemberId; readonly match: Index }[];
+  /** Of a leader: up to where it takes each of the others to hold its log, and which round of heartbeats to have answered. */
+  matches(): readonly { readonly member: MemberId; readonly match: Index; readonly answeredRound: number }[];
   /** Of an index in (base, last], else null. */
   entry(index: Index): EntryInspection | null;
   /** The state machine's canonical bytes after `applied`: equal on all members at equal `applied`. */

@@ -14,6 +14,8 @@ export interface PeerStatus {
   readonly inflightBytes: number;
   /** When it last answered in this term, or when this member began to count. */
   readonly contactMs: number;
+  /** The highest round of heartbeats that it has answered in this term. */
+  readonly answeredRound: number;
 }
 
 export interface RaftStatus {
@@ -47,8 +49,8 @@ export function statusOf(core: Core): RaftStatus {
   const { log, leadership } = core;
   const peers: PeerStatus[] = [];
   for (const [member, progress] of leadership?.progress ?? []) {
-    const { state, match, next, inflightMessages, inflightBytes, contactMs } = progress;
-    peers.push({ member, state, match, next, inflightMessages, inflightBytes, contactMs });
+    const { state, match, next, inflightMessages, inflightBytes, contactMs, answeredRound } = progress;
+    peers.push({ member, state, match, next, inflightMessages, inflightBytes, contactMs, answeredRound });
   }
   peers.sort((a, b) => a.member - b.member);
   return {

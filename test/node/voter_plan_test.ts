@@ -146,7 +146,15 @@ Deno.test("Stalls counts since when a member that lacks what is committed has go
   const [hung, slow, fresh, snapshot] = ids(1, 2, 3, 4) as [MemberId, MemberId, MemberId, MemberId];
   const look = (now: number, slowMatch: number, term = 5) => {
     const peer = (member: MemberId, match: number, state: PeerStatus["state"] = "replicate"): PeerStatus => ({
-      ...{ member, state, next: 1 as Index, inflightMessages: 0, inflightBytes: 0, contactMs: now },
+      ...{
+        member,
+        state,
+        next: 1 as Index,
+        inflightMessages: 0,
+        inflightBytes: 0,
+        contactMs: now,
+        answeredRound: 0,
+      },
       match: match as Index,
     });
     const peers = [peer(hung, 7), peer(slow, slowMatch), peer(fresh, 9), peer(snapshot, 0, "snapshot")];

@@ -1,5 +1,6 @@
 /** Checkers of what members believe of each other: votes counted, logs taken to match, leaders heard, names of reads. */
 import { assertEquals, assertThrows } from "@std/assert";
+import { Answers } from "../../sim/checkers/answers.ts";
 import { Elected } from "../../sim/checkers/elected.ts";
 import type { GroupLog } from "../../sim/checkers/group_logs.ts";
 import { LeaseRule } from "../../sim/checkers/lease_rule.ts";
@@ -56,6 +57,16 @@ Deno.test("a candidate that counts a vote of an earlier term is caught before it
   checker.heard(frame(2, 1, { kind: "vote-reply", term: 2, granted: true }));
   violates("elected", () => checker.check(candidate, log([])));
   checker.heard(frame(2, 1, { kind: "vote-reply", term: 3, granted: true }));
+  checker.check(candidate, log([]));
+});
+
+Deno.test("a pre-candidate that counts a grant for an earlier campaign is caught before it campaigns", () => {
+  const checker = new Elected();
+  const candidate = group({ role: "pre-candidate", votes: () => [1, 2] });
+  checker.heard(frame(2, 1, { kind: "pre-vote-reply", term: 3, granted: true }));
+  checker.heard(frame(2, 1, { kind: "vote-reply", term: 4, granted: true }));
+  violates("elected", () => checker.check(candidate, log([])));
+  checker.heard(frame(2, 1, { kind: "pre-vote-reply", term: 4, granted: true }));
   checker.check(candidate, log([]));
 });
 
@@ -156,4 +167,23 @@ Deno.test("silence catches who falls asleep with something left to do, and who d
   violates("silence", () => new Silence().check(1, silent({ commit: 6 })));
   const behind = [{ member: 2, match: 7 }, { member: 3, match: 6 }];
   violates("silence", () => new Silence().check(1, silent({ role: "leader", matches: () => behind })));
+});
+
+Deno.test("answers catch a leader that counts what nobody has said to it in its term", () => {
+  const checker = new Answers();
+  const believes = (match: number, answeredRound: number) =>
+    group({ role: "leader", matches: () => [{ member: 2, match, answeredRound }] });
+  checker.check(group({ role: "follower" }));
+  checker.check(believes(0, 0));
+  violates("answers", () => checker.check(believes(1, 0)));
+  checker.heard(frame(2, 1, { kind: "append-reply", term: 2, success: true, index: 9 }));
+  violates("answers", () => checker.check(believes(9, 0)));
+  checker.heard(frame(2, 1, { kind: "append-reply", term: 3, success: true, index: 4 }));
+  checker.heard(frame(2, 1, { kind: "append-reply", term: 3, success: false, index: 8 }));
+  checker.heard(frame(2, 1, { kind: "heartbeat-reply", term: 3, readRound: 5 }));
+  checker.heard(frame(2, 1, { kind: "heartbeat-reply", term: 2, readRound: 7 }));
+  checker.check(believes(4, 5));
+  assertEquals(checker.inputs, 3);
+  violates("answers", () => checker.check(believes(5, 5)));
+  violates("answers", () => checker.check(believes(4, 6)));
 });
