@@ -255,7 +255,16 @@ class Run {
     this.#world.note(null, `heal the core ${core.map((host) => host.name).join(" ")}`);
     this.#nemesis.healCore(new Set(core));
     const others = this.#world.hosts.filter((host) => !core.includes(host));
-    yield* this.#await("the core does not converge", () => [...missingOf(core, null), ...leadsAlone(others)]);
+    const { idleTimeoutMs, raft: { electionTimeoutMs } } = this.#regime.settings;
+    const unawareUntilUs = this.#world.nowUs + 1000 * (idleTimeoutMs + electionTimeoutMs);
+    let isOvertaken = false;
+    yield* this.#await("the core does not converge", () => {
+      // Who leads may have begun to make voters of some of the others before it could know that they are cut off.
+      isOvertaken ||= this.#world.nowUs <= unawareUntilUs &&
+        !canDecide(core, this.#members(), this.#checkers.counted);
+      return isOvertaken ? [] : [...missingOf(core, null), ...leadsAlone(others)];
+    });
+    if (isOvertaken) return;
     for (const host of core) yield* this.#serve(host);
   }
 
