@@ -5,6 +5,7 @@
  */
 import { AssertionFailure } from "../src/core/assert.ts";
 import { Node } from "../src/node/mod.ts";
+import { Audit } from "./audit.ts";
 import { Checkers, SafetyViolation } from "./checkers/mod.ts";
 import {
   canDecide,
@@ -29,7 +30,6 @@ import type { NodeFactory } from "./simulated_node.ts";
 import { finish, type Steps } from "./steps.ts";
 import type { Checkpoint } from "./trace.ts";
 import { AUDITOR, Workload } from "./workload.ts";
-import { valueOf } from "./workloads/kv_client.ts";
 import type { Watcher } from "./watcher.ts";
 import { World } from "./world.ts";
 
@@ -88,8 +88,6 @@ const MAJORITY_LOSS_RUNS_PER_MILLION = 150_000;
 const WRITES_BEHIND = 6;
 /** Until all have heard of who leads, once everybody has a session with everybody. */
 const SETTLING_ELECTIONS = 3;
-/** Of one page of a list. */
-const LIST_KEYS = 2;
 /** Runs that lose a node then. */
 const LOSS_RUNS_PER_MILLION = 250_000;
 
@@ -335,58 +333,8 @@ class Run {
     throw new LivenessFailure(`${host.name} does not serve: ${last}`);
   }
 
-  /** Every key is read through every node: what was acknowledged must be there. */
-  *#audit(hosts: readonly Host[] = this.#members()): Steps<void> {
-    const { history, calls } = this.#workload;
-    for (const host of hosts) {
-      const found = new Map<string, number>();
-      for (let i = 0; i < this.#regime.work.keys; i++) {
-        const key = `key-${i}`;
-        const operation = history.invoke({ client: AUDITOR, key, kind: "read", value: 0, expected: null });
-        const reply = yield* ask(this.#world, calls, host, { kind: "kv-get", key });
-        if (reply?.kind !== "value") {
-          throw new LivenessFailure(`${host.name} does not read ${key} after convergence`);
-        }
-        history.return(operation, "ok", valueOf(reply.value));
-        found.set(key, reply.value === null ? 0 : valueOf(reply.value));
-      }
-      yield* this.#auditList(host, found);
-    }
-  }
-
-  /** A list, page by page, says what the keys one by one say before it or after. */
-  *#auditList(host: Host, found: ReadonlyMap<string, number>): Steps<void> {
-    const listed = yield* this.#list(host);
-    for (const [key, value] of found) {
-      const here = listed.get(key) ?? 0;
-      if (here === value) continue;
-      // What nobody waited for any more may have been written meanwhile.
-      const reply = yield* ask(this.#world, this.#workload.calls, host, { kind: "kv-get", key });
-      if (reply?.kind === "value" && valueOf(reply.value) === here) continue;
-      const text = `${host.name} lists ${here} under ${key}, where it reads ${value}`;
-      throw new SafetyViolation("linearizability", text);
-    }
-  }
-
-  *#list(host: Host): Steps<Map<string, number>> {
-    const listed = new Map<string, number>();
-    let afterKey = "";
-    for (let more = true; more;) {
-      const call = { kind: "kv-list", prefix: "key-", afterKey, limit: LIST_KEYS } as const;
-      const reply = yield* ask(this.#world, this.#workload.calls, host, call);
-      if (reply?.kind !== "entries") {
-        throw new LivenessFailure(`${host.name} does not list keys after convergence`);
-      }
-      for (const { key, value } of reply.entries) {
-        if (key <= afterKey) {
-          throw new SafetyViolation("linearizability", `${host.name} lists ${key} after ${afterKey}`);
-        }
-        listed.set(key, valueOf(value));
-        afterKey = key;
-      }
-      more = reply.more;
-    }
-    return listed;
+  #audit(hosts: readonly Host[] = this.#members()): Steps<void> {
+    return new Audit(this.#world, this.#workload, this.#regime).perform(hosts);
   }
 
   /** In some runs the whole mesh is left alone for a while. */
