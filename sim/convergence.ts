@@ -124,11 +124,19 @@ export function missingSessions(hosts: readonly Host[]): string[] {
   });
 }
 
-/** Machines with the disk of a member that is none any more: each must have been told so. */
-export function notRefused(hosts: readonly Host[]): string[] {
+/** Groups of which it has a replica. */
+export function groupsOf(host: Host): number[] {
+  return host.node?.inspect().groups.map(({ group }) => group) ?? [];
+}
+
+/**
+ * Machines with the disk of a member that is none any more: each must have been told so, but those that know no address of
+ * anybody any more. No member looks for who was removed.
+ */
+export function notRefused(hosts: readonly Host[], isStranded: (host: Host) => boolean): string[] {
   return hosts.flatMap((host) => {
     const state = host.node?.inspect().state;
-    return state === "evicted" || state === "empty"
+    return state === "evicted" || state === "empty" || isStranded(host)
       ? []
       : [`${host.name} is no member and is ${state ?? "starting"}`];
   });

@@ -15,6 +15,7 @@ import type { Host } from "./host.ts";
 import { poison } from "./poison.ts";
 import { Slab } from "./slab.ts";
 import type { Topology, Wire } from "./topology.ts";
+import { Visits } from "./visits.ts";
 import type { World } from "./world.ts";
 
 export const LOW_WATER_BYTES = 64 * 1024;
@@ -77,6 +78,7 @@ export class SimNetwork implements Target {
     refusedPeers: 0,
   };
   readonly corruption: Corruption = new Corruption();
+  readonly visits: Visits = new Visits();
   readonly #slab = new Slab();
   #nextPort = 40_000;
   #lastId = 0;
@@ -145,6 +147,7 @@ export class SimNetwork implements Target {
 
   /** The host's process died; `isPowerLost`: and its machine says nothing any more. */
   onCrash(host: Host, isPowerLost: boolean): void {
+    this.visits.died(host, this.#world.nowUs);
     for (const [address, listener] of this.#listeners) {
       if (listener.host === host) this.#listeners.delete(address);
     }
@@ -413,6 +416,7 @@ export class SimNetwork implements Target {
       const timeoutUs = wire.drawsOf("dial-timeout", dial.token).between(500_000, DIAL_TIMEOUT_LIMIT_US);
       this.#failDial(dial, nowUs + timeoutUs, "UNREACHABLE", `${there}: no answer`);
     } else if (!this.#listeners.has(target.address)) {
+      this.visits.inVain(host);
       this.#failDial(dial, nowUs + backUs, "UNREACHABLE", `${there}: nobody listens`);
     } else {
       const thereUs = this.#latencyUs(this.#topology.wire(host.id, peer.id));
@@ -436,6 +440,7 @@ export class SimNetwork implements Target {
       );
       return;
     }
+    this.visits.found(host, listener.host, nowUs);
     const backUs = this.#latencyUs(this.#topology.wire(listener.host.id, host.id));
     const refusal = this.#refusal(dial, shown);
     if (refusal !== null) {

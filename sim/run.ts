@@ -10,6 +10,7 @@ import { Checkers, SafetyViolation } from "./checkers/mod.ts";
 import {
   canDecide,
   drawCore,
+  groupsOf,
   leaderless,
   leadsAlone,
   missingOf,
@@ -269,19 +270,38 @@ class Run {
   *#healAll(): Steps<void> {
     this.#world.note(null, "heal all");
     this.#nemesis.healAll();
+    this.#world.network.visits.healed();
     yield* this.#await("the mesh does not converge", () => this.#missing());
+    this.#switchOffStranded();
     for (const host of this.#members()) yield* this.#serve(host);
   }
 
   #missing(): string[] {
     const { task } = this.#nemesis.operator;
     if (task !== "") return [`the operator has not done: ${task}`];
-    const members = this.#members();
-    const strangers = this.#world.hosts.filter((host) => host.isUp && !members.includes(host));
     return [
-      ...missingOf(members, { workload: this.#workload, control: this.#checkers.control }),
-      ...notRefused(strangers),
+      ...missingOf(this.#members(), { workload: this.#workload, control: this.#checkers.control }),
+      ...notRefused(this.#strangers(), (host) => this.#isStranded(host)),
     ];
+  }
+
+  /** Machines that run with the disk of a member that is none any more, or with none. */
+  #strangers(): Host[] {
+    const members = this.#members();
+    return this.#world.hosts.filter((host) => host.isUp && !members.includes(host));
+  }
+
+  #isStranded(host: Host): boolean {
+    return this.#world.network.visits.isStranded(host, this.#members());
+  }
+
+  /** Who was removed and finds nobody who would say so is switched off: clients would wait there for what never comes. */
+  #switchOffStranded(): void {
+    for (const host of this.#strangers()) {
+      if (notRefused([host], () => false).length === 0) continue;
+      this.#world.ledger.strike("stranded");
+      this.#nemesis.bury(host);
+    }
   }
 
   /** Hosts of those whom the control log calls members. */
@@ -379,7 +399,11 @@ class Run {
     const dead = members.slice(survivors.length);
     this.#world.note(null, `lost for good: ${dead.map((host) => host.name).join(" ")}`);
     if (survivors.length > 1) {
-      yield* this.#leaveBehind(survivors[0]!, members.filter((host) => host !== survivors[0]));
+      yield* this.#leaveBehind(
+        survivors[0]!,
+        members.filter((host) => host !== survivors[0]),
+        survivors.slice(1),
+      );
     }
     const recovery = new Recovery(this.#world, survivors, dead);
     for (const host of dead) this.#workload.retire(host);
@@ -401,9 +425,14 @@ class Run {
     yield* this.#returnOne(survivors, dead, members);
   }
 
-  /** Of two or more who survive, one is cut off while the others go on: theirs are the logs to go on from. */
-  *#leaveBehind(survivor: Host, others: readonly Host[]): Steps<void> {
+  /**
+   * Of two or more who survive, one is cut off while the others go on: theirs are the logs to go on from. Each group that it has a
+   * replica of another survivor has one of, too: what was committed without it would be lost with the others for good.
+   */
+  *#leaveBehind(survivor: Host, others: readonly Host[], furthest: readonly Host[]): Steps<void> {
     if (!canDecide(others, [survivor, ...others], this.#checkers.counted)) return;
+    const held = new Set(furthest.flatMap(groupsOf));
+    if (groupsOf(survivor).some((group) => !held.has(group))) return;
     this.#nemesis.inject("recovery/behind", "partition-one", [survivor], 1000 * this.#regime.convergenceMs);
     for (let left = this.#world.prf.site("recovery/writes").below(WRITES_BEHIND + 1); left > 0; left--) {
       yield* this.#serve(others[left % others.length]!);

@@ -265,6 +265,7 @@ export class ChurnFaults implements Faults {
       yield* pause(RETRY_MS);
       if (host.isUp && host.node?.inspect().state === "evicted") break;
     }
+    this.#world.network.visits.removed(host);
     yield* this.#gone(id);
     yield* this.#afterwards(host, strike);
   }
@@ -292,6 +293,7 @@ export class ChurnFaults implements Faults {
       }
       yield* pause(RETRY_MS);
     }
+    this.#world.network.visits.removed(host);
     yield* this.#gone(id);
   }
 
