@@ -4,7 +4,7 @@
  */
 import type { Index, MemberId } from "../src/core/ids.ts";
 import { decodeControlCommand } from "../src/node/control_commands.ts";
-import { ControlState, type Member } from "../src/node/control_state.ts";
+import { type ControlResult, ControlState, type Member } from "../src/node/control_state.ts";
 import { FOURTH_FEATURE_LEVEL } from "../src/node/feature_level.ts";
 import { nameOf, numberOf } from "./workloads/lives.ts";
 import { decodeConfiguration, EntryKind } from "../src/raft/mod.ts";
@@ -28,8 +28,32 @@ export interface DroppedGroup {
   readonly members: readonly number[];
 }
 
+/** Whom the control log does not know any more. */
+export interface Removal {
+  readonly member: number;
+  readonly name: string;
+  /** Of the entry that ended its membership. */
+  readonly index: number;
+  /** By itself: what counted on it was waited for. */
+  readonly isLeave: boolean;
+  /** Groups of streams that were opened with it and have members that stay. */
+  readonly groups: readonly { readonly name: string; readonly group: number }[];
+}
+
+/** Somebody who came with an invitation. */
+export interface Admission {
+  readonly name: string;
+  readonly invitationHash: string;
+  readonly isAdmitted: boolean;
+}
+
 export class ControlLog {
   readonly #state = new ControlState();
+  /** In the order in which they were removed. */
+  readonly removals: Removal[] = [];
+  readonly #removedAt = new Map<number, number>();
+  /** In the order in which they were judged. */
+  readonly admissions: Admission[] = [];
   /** By name: the groups that streams of this name had, the first life's first. */
   readonly #lives = new Map<string, number[]>();
   /** In the order in which they were dropped. */
@@ -47,6 +71,7 @@ export class ControlLog {
     }
     if (kind !== EntryKind.Command) return this.#state.skip(index as Index);
     const result = this.#state.apply(index as Index, bytes.slice());
+    this.#noteMembers(index, bytes, result);
     if (result.kind === "stream-created") {
       const { name, group } = result.stream;
       this.#lives.set(name, [...this.#lives.get(name) ?? [], group]);
@@ -61,6 +86,28 @@ export class ControlLog {
         members: members.filter((id) => this.#state.member(id)?.leaving === "no"),
       });
     }
+  }
+
+  #noteMembers(index: number, bytes: Uint8Array, result: ControlResult): void {
+    const command = decodeControlCommand(bytes);
+    if (result.kind === "removed") {
+      const { memberId, name, leaving } = result.member;
+      const groups = this.#state.streams().filter(({ initial: { incoming } }) =>
+        incoming.includes(memberId) && incoming.some((other) => this.#state.member(other)?.leaving === "no")
+      );
+      this.#removedAt.set(memberId, index);
+      this.removals.push({ member: memberId, name, index, isLeave: leaving === "left", groups });
+    } else if (command.kind === "admit" && command.invitationHash !== "") {
+      const { candidate: { name }, invitationHash } = command;
+      // Who asks again for what it was granted is granted it again.
+      if (result.kind === "admitted" && result.again) return;
+      this.admissions.push({ name, invitationHash, isAdmitted: result.kind === "admitted" });
+    }
+  }
+
+  /** The entry that ended the membership; null for who is a member, or was never. */
+  removedAt(id: number): number | null {
+    return this.#removedAt.get(id) ?? null;
   }
 
   /** How far it goes. */

@@ -1,4 +1,5 @@
 /** All checkers of a run: what is looked at after every event, and what is judged at its end. */
+import type { MemberId } from "../../src/core/ids.ts";
 import type { GroupInspection, Observer } from "../../src/node/inspection.ts";
 import type { RecoveryPlan } from "../../src/node/mod.ts";
 import { ControlLog } from "../control_log.ts";
@@ -23,16 +24,19 @@ import { FreshReads } from "./fresh_reads.ts";
 import { GroupLog } from "./group_logs.ts";
 import { groupKey } from "./keys.ts";
 import { LastLook } from "./last_look.ts";
-import { LeaseRule, type LocalClock } from "./lease_rule.ts";
+import { LeaseRule, type LocalClock, type LocalTime } from "./lease_rule.ts";
 import { Linearizability } from "./linearizability.ts";
+import { Handovers } from "./handovers.ts";
 import { LogKept } from "./log_kept.ts";
 import { LogMatching } from "./log_matching.ts";
 import { MatchRule } from "./match_rule.ts";
 import { MembershipCheck } from "./membership.ts";
 import { Monotonicity } from "./monotonicity.ts";
+import { Notices } from "./notices.ts";
 import { Promises } from "./promises.ts";
 import { raftMessages } from "./raft_messages.ts";
 import { ReadNames } from "./read_names.ts";
+import { Releases } from "./releases.ts";
 import { SaidCommitted } from "./said_committed.ts";
 import { SaidQueued } from "./said_queued.ts";
 import { type CommittedFacts, SnapshotFiles } from "./snapshot_files.ts";
@@ -98,6 +102,9 @@ export class Checkers {
     "silence",
     "dropped-groups",
     "answers",
+    "handovers",
+    "notices",
+    "releases",
   ];
 
   /** Places of node code that were passed, and how often. */
@@ -112,6 +119,9 @@ export class Checkers {
   readonly sticky = new StickyVotes();
   readonly silence = new Silence();
   readonly answers = new Answers();
+  readonly handovers = new Handovers();
+  readonly notices = new Notices();
+  readonly releases = new Releases();
   readonly commitment = new Commitment();
   readonly commitRule = new CommitRule();
   readonly promises = new Promises();
@@ -141,13 +151,21 @@ export class Checkers {
   readonly gone = new DroppedGroups((group) => this.control.isDropped(group));
   /** Drops that `gone` was told of. */
   #drops = 0;
+  /** Of the control log's, those that were passed on. */
+  #removals = 0;
+  #admissions = 0;
   /** Where each member was last seen. */
   readonly #hosts = new Map<number, Host>();
   /** By a member's own clock. */
   readonly #clock: LocalClock = (member) => {
     const host = this.#hosts.get(member);
     if (host === undefined || !host.isUp) return null;
-    return { ms: host.io.clock.monotonicMs(), incarnation: host.incarnation, turns: host.turns };
+    return timeOf(host);
+  };
+  /** The last start of a member's node that is down; null where it is up, or was never seen. */
+  readonly #downAs = (member: MemberId): number | null => {
+    const host = this.#hosts.get(member);
+    return host === undefined || host.isUp ? null : host.incarnation;
   };
   readonly #facts: CommittedFacts = {
     termAt: (group, generation, index) => this.commitment.termAt(group, generation, index),
@@ -161,8 +179,12 @@ export class Checkers {
   observer(host: Host): Observer {
     const { marks, commitment, configurations, control, durable, once, said, reads, streams, watches, gone } =
       this;
-    const tellDrops = () => {
-      while (this.#drops < control.dropped.length) gone.dropped(control.dropped[this.#drops++]!);
+    const { membership, releases } = this;
+    const tellControl = () => {
+      const { dropped, removals, admissions } = control;
+      while (this.#drops < dropped.length) gone.dropped(dropped[this.#drops++]!);
+      while (this.#removals < removals.length) releases.removed(removals[this.#removals++]!);
+      while (this.#admissions < admissions.length) membership.admission(admissions[this.#admissions++]!);
     };
     return {
       applied(group, generation, index, term, kind, bytes) {
@@ -172,7 +194,7 @@ export class Checkers {
         said.applied(group, index, kind, bytes);
         gone.applied(group, index, kind, bytes);
         control.applied(group, index, kind, bytes);
-        tellDrops();
+        tellControl();
         reads.applied(group, index);
         watches.applied(group, index, kind, bytes);
         streams.applied(group, generation, index, kind, bytes);
@@ -199,6 +221,7 @@ export class Checkers {
     for (const frame of frames) {
       this.elected.heard(frame);
       this.answers.heard(frame);
+      this.handovers.heard(frame);
       this.leases.heard(frame, this.#clock);
       this.sticky.heard(frame, this.#clock);
       this.readNames.heard(frame);
@@ -218,6 +241,7 @@ export class Checkers {
     this.turns.check(host.name, host.overdueWishes);
     this.integrity.check(host);
     this.membership.check(host.name, inspection);
+    this.membership.checkSessions(host.name, inspection, timeOf(host));
     this.gone.look(host.name, host.incarnation, inspection);
     // What a paused node has not been told of yet may keep it from handing on what it holds.
     const isSettled = host.disk.isSettled && (inspection.sizes["inputs"] ?? 0) === 0;
@@ -267,6 +291,9 @@ export class Checkers {
     this.sticky.check(group, incarnation, host.turns, localMs, electionTimeoutMs);
     this.silence.check(incarnation, group);
     this.answers.check(group);
+    const now = timeOf(host);
+    this.handovers.check(group, now, electionTimeoutMs);
+    this.notices.check(group, now, electionTimeoutMs, this.#downAs);
     last.told ??= this.promises.told(group);
     this.promises.check(group, last.told);
     if (log === null) return;
@@ -287,6 +314,7 @@ export class Checkers {
     this.voteRule.check(incarnation, group, log);
     this.configurations.check(name, incarnation, group, log);
     this.said.named(group);
+    this.releases.check(group, log);
     this.election.check(group);
     this.elected.check(group, log);
     return first;
@@ -294,6 +322,8 @@ export class Checkers {
 
   /** An operator went on without a majority. */
   recovered(plan: RecoveryPlan): void {
+    this.membership.isRecovered = true;
+    this.releases.isRecovered = true;
     for (const { group, generation, term, forced } of plan.groups) {
       if (!forced) continue;
       this.configurations.forced(group, generation, term);
@@ -374,6 +404,13 @@ export class Checkers {
       "log-kept-restarts": this.kept.restarted,
       membership: this.membership.inputs,
       "membership-removals": this.membership.removedInputs,
+      "membership-sessions": this.membership.sessionInputs,
+      "membership-used-invitations": this.membership.usedInputs,
+      handovers: this.handovers.inputs,
+      "handovers-campaigns": this.handovers.campaignInputs,
+      "notices-disks": this.notices.diskInputs,
+      notices: this.notices.inputs,
+      releases: this.releases.inputs,
       "log-matching": this.matching.inputs,
       "match-rule": this.matches.inputs,
       monotonicity: this.monotonicity.inputs,
@@ -429,4 +466,9 @@ export class Checkers {
     if (logs === undefined) this.#logs.set(key, logs = new Map());
     return logs;
   }
+}
+
+/** By the host's own clock. */
+function timeOf(host: Host): LocalTime {
+  return { ms: host.io.clock.monotonicMs(), incarnation: host.incarnation, turns: host.turns };
 }

@@ -22,6 +22,7 @@ import { type Faults, NOTHING_TO_UNDO, type Strike, type Undo } from "./strike.t
 const MEMBERS_LEFT = 2;
 const INVITATION_VALID_MS = 3_600_000;
 const RETRY_MS = 200;
+const USED_PER_MILLION = 500_000;
 /** Until an operator believes that what should have happened did not. */
 const LOOK_MS = 100;
 const STREAM_RETENTION_BYTES = 64 * 1024 * 1024;
@@ -59,6 +60,8 @@ export class ChurnFaults implements Faults {
   #lastPort = 7000;
   /** Who moved last, and how far the control log was when it had its address. */
   #lastMove: { readonly host: Host; readonly index: number } | null = null;
+  /** A token that has let somebody in; "" before. */
+  #usedToken = "";
   #streams = 0;
   #closes = 0;
 
@@ -152,6 +155,9 @@ export class ChurnFaults implements Faults {
     host.settings ??= this.#mesh.settingsOf(host, 7000);
     this.#machines.restart(host);
     let validMs = INVITATION_VALID_MS;
+    let token = "";
+    // Some try first with what has let in another: a link that was passed on.
+    let tries = this.#world.prf.site(`${strike.site}/used`).chance(USED_PER_MILLION) ? this.#usedToken : "";
     for (;;) {
       const state = host.node?.inspect().state;
       if (state === "member") break;
@@ -160,13 +166,15 @@ export class ChurnFaults implements Faults {
         yield* pause(LOOK_MS);
         continue;
       }
+      if (tries !== "") {
+        yield { kind: "ask", host, call: { kind: "join", token: tries, joinKey: "" } };
+        tries = "";
+        continue;
+      }
       const invitation = yield { kind: "ask", host: via, call: { kind: "invite", validMs } };
       if (invitation?.kind === "text") {
-        const reply = yield {
-          kind: "ask",
-          host,
-          call: { kind: "join", token: invitation.text, joinKey: "" },
-        };
+        token = invitation.text;
+        const reply = yield { kind: "ask", host, call: { kind: "join", token, joinKey: "" } };
         // Clocks that jumped several times are further apart than that.
         if (reply?.kind === "failed" && reply.error.code === "INVITATION_INVALID") validMs *= 2;
         // An earlier try was admitted and forgot who it was: that member will never come.
@@ -175,6 +183,7 @@ export class ChurnFaults implements Faults {
       yield* pause(RETRY_MS);
     }
     yield* until(() => this.#control.stays(host.name));
+    this.#usedToken = token;
   }
 
   /** A stream that is opened while the mesh is in trouble, also at members that came late. */

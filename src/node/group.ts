@@ -360,6 +360,7 @@ export class Group {
       applied: this.machine.applied,
       configuration: raft.configuration,
       leaseUntilMs: raft.leaseUntilMs,
+      transferUntilMs: raft.transferUntilMs,
       isSilent: raft.quiesced,
       votes: () => raft.votes,
       matches: () => raft.status().peers,

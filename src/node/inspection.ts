@@ -36,6 +36,8 @@ export interface GroupInspection {
   readonly configuration: Configuration;
   /** Of a leader, by its monotonic clock; -Infinity where it holds no lease. */
   readonly leaseUntilMs: number;
+  /** Of a leader that hands over: when it gives that up, by its monotonic clock; -Infinity where it does not. */
+  readonly transferUntilMs: number;
   /** The group is idle and silent, as far as this member goes. */
   readonly isSilent: boolean;
   /** Who has granted a candidate its vote, as far as it counts: itself too. */

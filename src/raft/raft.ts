@@ -288,6 +288,13 @@ export class Raft {
   get votes(): readonly MemberId[] {
     return [...this.#core.votes].filter(([, granted]) => granted).map(([member]) => member);
   }
+  /** Of a leader that hands over: when it gives that up; -Infinity where it does not. */
+  get transferUntilMs(): number {
+    const { leadership } = this.#core;
+    return leadership === null || leadership.transferTo === NO_MEMBER
+      ? -Infinity
+      : leadership.transferDeadlineMs;
+  }
   /** Of a leader, by its clock; -Infinity where it holds no lease. */
   get leaseUntilMs(): number {
     return leaseEnd(this.#core);
