@@ -21,6 +21,8 @@ const LATE_MEAN_MS = 1_000;
 /** Asked of a leader that is cut off. */
 const STRANDED_WRITES_LIMIT = 250;
 const STRANDED_PATIENCE_MS = 30;
+/** In a whole run: with many more a member that was away has more to catch up with than slow wires carry in time. */
+const RUN_WRITES_LIMIT = 1_200;
 /** Of whoever leads then, so that its log gets on. */
 const STRANDED_WRITES_PER_LOOK = 2;
 /** Whose snapshots are further apart does not get there. */
@@ -38,6 +40,7 @@ export class Histories implements Faults {
   readonly #machines: MachineFaults;
   readonly #wires: WireFaults;
   readonly #calls: Calls;
+  #writesLeft = RUN_WRITES_LIMIT;
 
   constructor(world: World, regime: Regime, machines: MachineFaults, wires: WireFaults, calls: Calls) {
     this.#world = world;
@@ -107,6 +110,7 @@ export class Histories implements Faults {
     const leader = strike.one(up.filter((host) => !host.isPaused && controlOf(host)?.role === "leader"));
     const others = this.#wires.hosts.filter((host) => host !== leader);
     const { snapshotEntries } = this.#regime.settings;
+    if (this.#writesLeft === 0) return null;
     if (leader === undefined || others.length < 2 || snapshotEntries > STRANDED_SNAPSHOT_ENTRIES_LIMIT) {
       return null;
     }
@@ -142,6 +146,8 @@ export class Histories implements Faults {
   }
 
   #write(host: Host): void {
+    if (this.#writesLeft === 0) return;
+    this.#writesLeft -= 1;
     const value = encodeText(`stranded at ${host.name}`);
     const call = { kind: "kv-put", key: NOISE_KEY, value, expectedVersion: null } as const;
     this.#calls.make(host, call, NOBODY, STRANDED_PATIENCE_MS);
