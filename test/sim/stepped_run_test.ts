@@ -3,8 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import { runOne, SteppedRun } from "../../sim/run.ts";
 import type { Watcher } from "../../sim/watcher.ts";
 
-// Connections break in it, with what is under way.
-const NAME = "operations=60,faults=crash-process+break-connections.8";
+// Processes die in it, and what is under way to them is lost.
+const NAME = "nodes=3,operations=150,faults=crash-process.8";
 
 Deno.test("a run that is driven step by step and watched is the run in one go", () => {
   const whole = runOne(NAME);
