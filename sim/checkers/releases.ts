@@ -18,6 +18,8 @@ export class Releases implements Checker {
   readonly name = "releases";
   /** Groups of members that left. */
   inputs = 0;
+  /** Configurations of groups that were seen to be committed. */
+  configurationInputs = 0;
   /** The control log, or a group's, may have begun anew from an earlier entry. */
   isRecovered = false;
   readonly #committed = new Map<number, Committed>();
@@ -25,6 +27,7 @@ export class Releases implements Checker {
   check({ group, base, commit, configuration }: GroupInspection, log: GroupLog): void {
     const index = log.configurationIndexes.at(-1) ?? base;
     if (index > commit || index <= (this.#committed.get(group)?.index ?? -1)) return;
+    this.configurationInputs += 1;
     const { incoming, outgoing, learners } = configuration;
     this.#committed.set(group, { index, members: [...incoming, ...outgoing, ...learners] });
   }

@@ -167,6 +167,7 @@ export class ChurnFaults implements Faults {
         continue;
       }
       if (tries !== "") {
+        this.#world.ledger.strike("invitation-used-again");
         yield { kind: "ask", host, call: { kind: "join", token: tries, joinKey: "" } };
         tries = "";
         continue;

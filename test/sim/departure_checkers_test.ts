@@ -195,7 +195,7 @@ Deno.test("releases catches who is let go while a stream's group may still count
   look(6, [1], 6);
   look(4, [1, 2], 4); // A member that is behind.
   releases.removed(removal);
-  assertEquals(releases.inputs, 3);
+  assertEquals([releases.inputs, releases.configurationInputs], [3, 2]);
   // Who was evicted is waited for by nobody.
   new Releases().removed({ ...removal, isLeave: false });
 });
