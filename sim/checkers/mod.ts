@@ -293,7 +293,8 @@ export class Checkers {
     this.answers.check(group);
     const now = timeOf(host);
     this.handovers.check(group, now, electionTimeoutMs);
-    this.notices.check(group, now, electionTimeoutMs, this.#downAs);
+    const isDiskFull = host.disk.faults.capacityBytes !== Infinity;
+    this.notices.check(group, now, electionTimeoutMs, this.#downAs, isDiskFull);
     last.told ??= this.promises.told(group);
     this.promises.check(group, last.told);
     if (log === null) return;

@@ -24,16 +24,18 @@ export class Notices implements Checker {
   readonly #waiting = new Lasting();
   readonly #away = new Lasting();
 
-  /** `downAs`: the last start of a member's node where it is down, else null. */
+  /** `isDiskFull`: the member's; `downAs`: the last start of a member's node where it is down, else null. */
   check(
     group: GroupInspection,
     now: LocalTime,
     electionTimeoutMs: number,
     downAs: (member: MemberId) => number | null,
+    isDiskFull: boolean,
   ): void {
     const { role, last, durable, memberId } = group;
     const key = memberKey(group.group, group.generation, memberId);
-    const isWaiting = role === "leader" && last > durable;
+    // One that is full refuses by name, and goes on by itself.
+    const isWaiting = role === "leader" && last > durable && !isDiskFull;
     if (isWaiting) this.diskInputs += 1;
     if (this.#waiting.lasts(key, isWaiting ? durable : null, now, DISK_ELECTIONS * electionTimeoutMs)) {
       this.#fail(group, `leads on although nothing after entry ${durable} of ${last} becomes durable`);

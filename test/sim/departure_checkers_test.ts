@@ -148,8 +148,8 @@ Deno.test("handovers catches a leader that does not give up, and a campaign that
 
 Deno.test("notices catches a leader whose disk makes nothing durable any more", () => {
   const notices = new Notices();
-  const leads = (ms: number, durable: number, role = "leader") =>
-    notices.check(group({ durable, role }), at(ms, ms), ELECTION_TIMEOUT_MS, () => null);
+  const leads = (ms: number, durable: number, role = "leader", isFull = false) =>
+    notices.check(group({ durable, role }), at(ms, ms), ELECTION_TIMEOUT_MS, () => null, isFull);
   leads(0, 5);
   leads(490, 5);
   leads(495, 6); // It is slow.
@@ -160,14 +160,16 @@ Deno.test("notices catches a leader whose disk makes nothing durable any more", 
   leads(1510, 6);
   assertEquals(notices.diskInputs, 7);
   violates("notices", () => leads(1520, 6));
-  new Notices().check(group({}), at(9999, 9999), ELECTION_TIMEOUT_MS, () => null);
+  leads(1530, 6, "leader", true); // It says that it is full, and waits for space.
+  leads(1540, 6);
+  new Notices().check(group({}), at(9999, 9999), ELECTION_TIMEOUT_MS, () => null, false);
 });
 
 Deno.test("notices catches silence where a node is gone that has to be missed", () => {
   const down = (gone: number) => (member: MemberId) => member === gone ? 7 : null;
   const looks = (notices: Notices, gone: number, shape: Record<string, unknown>) => {
     for (let ms = 0; ms <= 600; ms += 50) {
-      notices.check(group({ isSilent: true, ...shape }), at(ms, ms), ELECTION_TIMEOUT_MS, down(gone));
+      notices.check(group({ isSilent: true, ...shape }), at(ms, ms), ELECTION_TIMEOUT_MS, down(gone), false);
     }
   };
   violates("notices", () => looks(new Notices(), 3, {}));
