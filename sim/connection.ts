@@ -39,6 +39,8 @@ export class ConnectionEnd {
   isScheduled = false;
   /** Somebody on the way forgot this connection: what is sent from here vanishes, and no answer says so. */
   isForgotten = false;
+  /** Frames that came to this end. */
+  arrivals = 0;
   /** More than the low-water mark was waiting, and `drained` has not been told since. */
   isAboveLowWater = false;
 

@@ -81,6 +81,11 @@ function missingOfGroup(
     missing.push(`${name} has no leader in term ${term}`);
   }
   for (const { host, group } of members) {
+    const { incoming, outgoing } = group.configuration;
+    if (outgoing.length > 0) missing.push(`${name} at ${host.name} is between two configurations`);
+    if (group.role === "leader" && ![...incoming, ...outgoing].includes(group.memberId)) {
+      missing.push(`${host.name} leads ${name} and has no vote in it`);
+    }
     if (group.applied < last || group.last < last) {
       missing.push(
         `${name} at ${host.name} has applied ${group.applied} (commit ${group.commit}) of ${last}`,

@@ -19,6 +19,8 @@ export interface DiskFaults {
   cacheMeanUs: number;
   /** Mean of a sync or a read from the device. */
   deviceMeanUs: number;
+  /** Mean of a read, where it is another one. */
+  readMeanUs: number | null;
   /** Operations that take so long as a stalled device makes them. */
   stallPerMillion: number;
   stallMeanUs: number;
@@ -33,6 +35,7 @@ export interface DiskFaults {
 export const KIND_DISK: DiskFaults = {
   cacheMeanUs: 10,
   deviceMeanUs: 200,
+  readMeanUs: null,
   stallPerMillion: 0,
   stallMeanUs: 0,
   syncFailurePerMillion: 0,
@@ -50,6 +53,15 @@ type OperationKind =
   | "remove"
   | "list"
   | "syncFolder";
+
+/** What a loss of power leaves of a file at least. */
+export interface DurableFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** While both are the same, `bytes` has at most grown. */
+  readonly inode: object;
+  readonly rewrites: number;
+}
 
 interface Operation {
   readonly kind: OperationKind;
@@ -163,9 +175,11 @@ export class SimDisk implements Disk, Target {
   get isWritten(): boolean {
     return this.#refused.size === 0 && [...this.#running].every(({ kind }) => kind === "read");
   }
-  /** The files of a folder as a loss of power would leave them at least, sorted by name. */
-  durableFiles(folder: string): { readonly name: string; readonly bytes: Uint8Array }[] {
-    return this.#names.listDurable(folder).map(([name, inode]) => ({ name, bytes: inode.durableBytes }));
+  /** The files of a folder as a loss of power would leave them at least, sorted by name. Lent. */
+  durableFiles(folder: string): DurableFile[] {
+    return this.#names.listDurable(folder).map(([name, inode]) => {
+      return { name, bytes: inode.durable, inode, rewrites: inode.rewrites };
+    });
   }
   get usedBytes(): number {
     let used = 0;
@@ -305,8 +319,8 @@ export class SimDisk implements Disk, Target {
     const faults = this.faults;
     this.#operations += 1;
     const isDevice = kind === "sync" || kind === "syncFolder" || kind === "read" || kind === "createFolder";
-    let duration = 1 + this.#draws.exponential(isDevice ? faults.deviceMeanUs : faults.cacheMeanUs) +
-      (bytes >> 10);
+    const deviceMeanUs = kind === "read" ? faults.readMeanUs ?? faults.deviceMeanUs : faults.deviceMeanUs;
+    let duration = 1 + this.#draws.exponential(isDevice ? deviceMeanUs : faults.cacheMeanUs) + (bytes >> 10);
     if (this.#stallDraws.chance(faults.stallPerMillion)) {
       this.counts.stalls += 1;
       const { world, name } = this.#host;

@@ -3,7 +3,7 @@ import type { Token } from "../src/core/ids.ts";
 import type { Call, Reply } from "../src/node/calls.ts";
 import type { Host } from "./host.ts";
 import type { Steps } from "./steps.ts";
-import { SUBSCRIPTION, type Workload } from "./workload.ts";
+import type { Workload } from "./workload.ts";
 import type { World } from "./world.ts";
 import type { Calls } from "./workloads/clients.ts";
 
@@ -101,7 +101,7 @@ export function* formMesh(
       name,
       source: source.name,
       targets: targets.map((host) => host.name),
-      subscriptions: awaited ? [SUBSCRIPTION] : [],
+      subscriptions: awaited,
       retentionBytes: 64 * 1024 * 1024,
       borrow: 0,
     };

@@ -131,10 +131,9 @@ export class Host implements Target, Platform, Callers {
     return effect;
   }
 
-  /** The node is told to stop, then its process ends. */
+  /** The node is told to stop; its process goes on until somebody ends it. */
   stop(): void {
     this.#run((node) => node.stop());
-    this.crash(false);
   }
 
   /** Takes no turn before then: a stopped process, a collector, a moving virtual machine. */

@@ -31,6 +31,8 @@ export class Inode {
   #cleanBelow = 0;
   /** A sync failed: what reached the disk is not known, and nothing more is promised (as the real port has it). */
   damaged = false;
+  /** Times that durable bytes changed otherwise than by what was written behind them. */
+  rewrites = 0;
   /** What can be read and is not on the disk, although it counts as clean; null where there is nothing of the kind. */
   #phantom: Range | null = null;
 
@@ -48,11 +50,6 @@ export class Inode {
   /** Written since the last sync. */
   get unsyncedBytes(): number {
     return this.#length - this.#cleanBelow;
-  }
-
-  /** What a loss of power leaves at least; lent, to be looked at. */
-  get durableBytes(): Uint8Array {
-    return this.#durable;
   }
 
   append(bytes: Uint8Array): void {
@@ -108,6 +105,7 @@ export class Inode {
 
   #syncAll(): void {
     const clean = this.#cleanBelow;
+    if (clean < this.#durable.length) this.rewrites += 1;
     if (this.#length > this.#durable.buffer.byteLength || clean < this.#durable.length) {
       const room = new Uint8Array(new ArrayBuffer(Math.max(256, 2 * this.#length)));
       room.set(this.#content.subarray(0, this.#length));
@@ -128,6 +126,7 @@ export class Inode {
 
   /** The device forgets durable bits: those that are set in `mask` flip. */
   damage(at: number, mask: Uint8Array): void {
+    this.rewrites += 1;
     for (let i = 0; i < mask.length && at + i < this.#durable.length; i++) {
       this.#durable[at + i]! ^= mask[i]!;
       if (at + i < this.#cleanBelow) this.#content[at + i]! ^= mask[i]!;
@@ -219,6 +218,7 @@ export class Inode {
   }
 
   #become(content: Uint8Array<ArrayBuffer>): void {
+    this.rewrites += 1;
     this.#durable = content;
     this.#content = content.slice();
     this.#length = content.length;

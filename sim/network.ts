@@ -10,6 +10,7 @@ import { parseAddress } from "../src/security/mod.ts";
 import type { KeyRegistry } from "./certificates.ts";
 import { ConnectionEnd, type SentFrame } from "./connection.ts";
 import { Corruption } from "./corruption.ts";
+import { Dial } from "./dial.ts";
 import { EventKind, type Target } from "./event_queue.ts";
 import type { Host } from "./host.ts";
 import { poison } from "./poison.ts";
@@ -22,21 +23,11 @@ export const LOW_WATER_BYTES = 64 * 1024;
 const FRAME_BYTES_LIMIT = 1024 * 1024;
 /** A close whose frames do not leave ends after this long. */
 const CLOSE_TIMEOUT_US = 2_000_000;
-const DIAL_TIMEOUT_LIMIT_US = 2_000_000;
 /** Until a lost frame is sent again: the transport's retransmission timeout. */
 const RETRANSMIT_US = 200_000;
 const RETRANSMIT_MEAN_US = 200_000;
 /** How long an end may not learn that the other is gone. */
 const HALF_OPEN_MEAN_US = 8_000_000;
-
-interface Dial {
-  readonly host: Host;
-  readonly incarnation: number;
-  readonly token: Token;
-  readonly target: DialTarget;
-  readonly submittedUs: number;
-  end: ConnectionEnd | null;
-}
 
 interface Listener {
   readonly host: Host;
@@ -51,6 +42,7 @@ export interface NetworkCounts {
   framesVanished: number;
   connectionsCut: number;
   dialsFailed: number;
+  dialsUnheard: number;
   framesHeldByCut: number;
   framesToTheDead: number;
   halfOpen: number;
@@ -72,6 +64,7 @@ export class SimNetwork implements Target {
     framesVanished: 0,
     connectionsCut: 0,
     dialsFailed: 0,
+    dialsUnheard: 0,
     framesHeldByCut: 0,
     framesToTheDead: 0,
     halfOpen: 0,
@@ -106,7 +99,7 @@ export class SimNetwork implements Target {
 
   dial(host: Host, target: DialTarget, token: Token): void {
     const submittedUs = host.effectAtUs();
-    const dial: Dial = { host, incarnation: host.incarnation, token, target, submittedUs, end: null };
+    const dial = new Dial(host, token, target, submittedUs);
     const wrong = this.#identities.has(host.id)
       ? addressProblem(target.address, false)
       : "this node has no certificate yet";
@@ -141,6 +134,11 @@ export class SimNetwork implements Target {
     const latest = host.effectAtUs() + CLOSE_TIMEOUT_US;
     const answeredUs = Math.min(end.lastArriveUs + this.#latencyUs(this.#wire(end.peer, end)), latest);
     this.#world.schedule(answeredUs, this, EventKind.EndClosed, host.id, id, new Ending(end, reason));
+  }
+
+  /** Connections as their host's node knows them, those that it has closed itself included. */
+  endsOf(host: Host): Iterable<ConnectionEnd> {
+    return this.#ends.get(host.id)?.values() ?? [];
   }
 
   // What the world does.
@@ -304,6 +302,7 @@ export class SimNetwork implements Target {
     }
     if (to.state === "closing") return;
     this.counts.framesDelivered += 1;
+    to.arrivals += 1;
     this.#world.watcher?.frame(this.#world, from.host, to.host, frame.sentUs, bytes, "arrived");
     // Behind a damaged frame a receiver that is right takes no other of its connection, but those before it.
     const isHeard = !this.corruption.hasReached(to);
@@ -412,9 +411,14 @@ export class SimNetwork implements Target {
     const wire = this.#topology.wire(host.id, peer.id);
     const isRefused = !isCut && wire.dialDraws.chance(wire.dialFailurePerMillion);
     if (isCut || !peer.isUp || isRefused) {
+      const { kind, afterUs } = dial.unanswered(wire.drawsOf("dial-timeout", dial.token));
+      if (kind === "again") {
+        this.counts.dialsUnheard += 1;
+        this.#world.schedule(nowUs + afterUs, this, EventKind.DialArrived, host.id, dial.token, dial);
+        return;
+      }
       this.counts.dialsFailed += 1;
-      const timeoutUs = wire.drawsOf("dial-timeout", dial.token).between(500_000, DIAL_TIMEOUT_LIMIT_US);
-      this.#failDial(dial, nowUs + timeoutUs, "UNREACHABLE", `${there}: no answer`);
+      this.#failDial(dial, nowUs + afterUs, "UNREACHABLE", `${there}: no answer`);
     } else if (!this.#listeners.has(target.address)) {
       this.visits.inVain(host);
       this.#failDial(dial, nowUs + backUs, "UNREACHABLE", `${there}: nobody listens`);

@@ -3,6 +3,7 @@
  * promise a new recovery epoch, and who is furthest goes on. Power may go at any moment of it; it is given again then. The mesh had
  * converged before, so whatever the survivors' logs cannot prove, nothing of it may be lost.
  */
+import { SennitError } from "../src/core/errors.ts";
 import {
   nextRecoveryEpoch,
   planRecovery,
@@ -36,6 +37,8 @@ export class Recovery {
   readonly #draws: Draws;
   #cuts = 0;
   #cutAtUs = Infinity;
+  /** Of every try, whatever has come of it before power went. */
+  readonly plans: RecoveryPlan[] = [];
   /** What each survivor had applied before, by name and group. */
   readonly #before = new Map<string, number>();
 
@@ -78,8 +81,18 @@ export class Recovery {
       surveys.push(yield* this.#ask<Survey>((done, failed) => node.survey(done, failed)));
     }
     const [survivors, dead] = [this.#survivors, this.#dead].map((hosts) => hosts.map(({ name }) => name));
-    const plan = planRecovery(surveys, { survivors: survivors!, dead: dead! });
+    let plan: RecoveryPlan;
+    try {
+      plan = planRecovery(surveys, { survivors: survivors!, dead: dead! });
+    } catch (error) {
+      // Power went when all had been done, and the operator is told so.
+      const isTold = error instanceof SennitError && error.code === "CONFIGURATION_INVALID";
+      const last = this.plans.at(-1);
+      if (last === undefined || !isTold) throw error;
+      return last;
+    }
     this.#checkPlan(plan);
+    this.plans.push(plan);
     const epoch = nextRecoveryEpoch(plan.epochBefore, this.#survivors[0]!.io.random, 0)!;
     for (const node of nodes) {
       yield* this.#ask<void>((done, failed) => node.promise(epoch, plan, done, failed));

@@ -23,6 +23,7 @@ export interface WireRegime {
 export interface DiskRegime {
   readonly cacheMeanUs: number;
   readonly deviceMeanUs: number;
+  readonly readMeanUs: number | null;
   readonly stallPerMillion: number;
   readonly stallMeanUs: number;
   /** Of the disks of a minority of machines. */
@@ -75,6 +76,13 @@ export interface Regime {
 const ROT_RUNS_PER_MILLION = 300_000;
 /** One disk of a run rots, and only what has copies: it takes many tries to come to something. */
 const ROT_WEIGHT = 4;
+/** It takes many members and long: it takes many tries to come to something. */
+const JOINT_WEIGHT = 3;
+/** Of the limits on voters that are drawn the lowest. */
+const VOTERS_LEAST = 3;
+const REPLACE_LIMIT_MS = 2_000;
+/** The operator is mostly busy, and not everybody can be spared: few of those that are to leave do. */
+const LEAVE_WEIGHT = 3;
 /** Runs in which disks of a minority fail to sync. */
 const SYNC_RUNS_PER_MILLION = 200_000;
 /** Runs with more members than vote and are about to. */
@@ -107,7 +115,7 @@ export function drawRegime(prf: Prf, options: RunOptions): Regime {
     wire,
     disk,
     turns: drawTurns(prf),
-    faults: drawFaults(prf, options),
+    faults: possible(drawFaults(prf, options), nodes),
     faultIntervalMs: draws.pick([300, 800, 1_500, 3_000]),
     faultLengthMs: draws.pick([200, 800, 2_000, 4_000]),
     driftPerMillionLimit: draws.pick([0, 50, 500, 10_000]),
@@ -117,12 +125,14 @@ export function drawRegime(prf: Prf, options: RunOptions): Regime {
   const lease = drawLease(prf, options, regime.driftPerMillionLimit);
   const tiny = drawTiny(prf, options);
   const rots = regime.faults.some(([kind]) => ROT_KINDS.has(kind));
+  const joins = regime.faults.some(([kind]) => kind === "joint-election");
   return {
     ...regime,
     convergenceMs: tiny.isOn ? 240_000 : 60_000,
     settings: {
       ...settings,
       ...rots ? drawCache(prf) : {},
+      ...joins ? replacement(nodes, settings) : {},
       ...tiny.settings,
       raft: {
         ...settings.raft,
@@ -137,6 +147,25 @@ export function drawRegime(prf: Prf, options: RunOptions): Regime {
 /** Where a disk rots, little is remembered of what lies on it. */
 function drawCache(prf: Prf): Partial<OfAllNodes> {
   return { entryCacheBytes: prf.site("regime/rot-cache").pick([1, 256, 4 * 1024]) };
+}
+
+/** A voter is only ever replaced where some member does not vote. */
+function possible(
+  faults: readonly (readonly [FaultKind, number])[],
+  nodes: number,
+): (readonly [FaultKind, number])[] {
+  return faults.filter(([kind]) => kind !== "joint-election" || nodes > VOTERS_LEAST);
+}
+
+/** Where voters are to be replaced, some member does not vote, and nobody waits for long. */
+function replacement(
+  nodes: number,
+  { votersLimit, voterReplaceMs }: SettingsBeforeLease,
+): Partial<OfAllNodes> {
+  return {
+    votersLimit: nodes > votersLimit ? votersLimit : VOTERS_LEAST,
+    voterReplaceMs: Math.min(voterReplaceMs, REPLACE_LIMIT_MS),
+  };
 }
 
 /** In some runs reads are answered by lease, and members are told how far apart clocks run. */
@@ -169,6 +198,8 @@ function drawDisk(prf: Prf, options: RunOptions): DiskRegime {
   return {
     cacheMeanUs: draws.pick([2, 10, 50]),
     deviceMeanUs: draws.pick([50, 200, 1_000, 8_000]),
+    // Much happens to what is being read before it has come.
+    readMeanUs: prf.site("regime/reads").pick([null, null, null, 20_000]),
     stallPerMillion: draws.pick([0, 0, 500, 5_000]),
     stallMeanUs: draws.pick([50_000, 500_000]),
     syncFailurePerMillion: drawSyncFailures(prf, options),
@@ -204,11 +235,17 @@ function drawFaults(prf: Prf, options: RunOptions): (readonly [FaultKind, number
   }
   if (options.faults !== undefined) return chosen;
   const excluded = prf.site("regime/rot").chance(ROT_RUNS_PER_MILLION) ? REMOVAL_KINDS : ROT_KINDS;
-  const possible = chosen.filter(([kind]) => !excluded.has(kind));
+  const left = chosen.filter(([kind]) => !excluded.has(kind));
   return focused(
     prf,
-    possible.map(([kind, weight]) => [kind, ROT_KINDS.has(kind) ? ROT_WEIGHT * weight : weight] as const),
+    left.map(([kind, weight]) => [kind, factorOf(kind) * weight] as const),
   );
+}
+
+function factorOf(kind: FaultKind): number {
+  if (kind === "joint-election") return JOINT_WEIGHT;
+  if (kind === "leave") return LEAVE_WEIGHT;
+  return ROT_KINDS.has(kind) ? ROT_WEIGHT : 1;
 }
 
 /** With many kinds in a run each strikes seldom: in some runs most of them are left out. */
@@ -319,7 +356,7 @@ function drawSettings(
     snapshotChunkBytes: prf.site("regime/chunks").pick([64, 512, 48 * 1024]),
     callTimeoutMs: draws.pick([2_000, 5_000]),
     certificateRenewMs: draws.pick([1_000, 5_000, 86_400_000]),
-    votersLimit: prf.site("regime/voters").pick([3, 5, 5]),
+    votersLimit: prf.site("regime/voters").pick([VOTERS_LEAST, 5, 5]),
     borrowedBytesLimit: prf.site("regime/lend").pick([0, 256 * 1024 * 1024]),
     voterReplaceMs: prf.site("regime/replace").pick([500, 2_000, 300_000]),
   };

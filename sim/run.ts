@@ -17,6 +17,7 @@ import {
   missingSessions,
   notRefused,
 } from "./convergence.ts";
+import { Decay } from "./decay.ts";
 import { Nemesis } from "./faults/nemesis.ts";
 import { ROT_KINDS } from "./faults/kinds.ts";
 import { ask, formMesh, LivenessFailure } from "./formation.ts";
@@ -83,6 +84,8 @@ export interface RunSettings {
 
 /** How long the mesh is at rest, in election timeouts: several of everybody's. */
 const REST_ELECTIONS = 6;
+/** Runs in which a disk decays at rest. */
+const DECAY_RUNS_PER_MILLION = 250_000;
 /** Runs that lose a majority then. */
 const MAJORITY_LOSS_RUNS_PER_MILLION = 150_000;
 /** While a survivor is cut off. */
@@ -237,7 +240,8 @@ class Run {
     yield* this.#audit();
     yield* this.#rest();
     yield* this.#loseOne();
-    yield* this.#loseMajority();
+    // What has decayed may be found much later: no copy is taken away then.
+    if (!(yield* this.#decay())) yield* this.#loseMajority();
     this.#checkers.final(this.#world.hosts, this.#workload.history, this.#workload.effects);
   }
 
@@ -387,6 +391,20 @@ class Run {
     yield* this.#audit();
   }
 
+  /** In some runs one of the disks decays when all is silent. True where it has. */
+  *#decay(): Steps<boolean> {
+    if (!this.#world.prf.site("decay").chance(DECAY_RUNS_PER_MILLION)) return false;
+    const decay = new Decay(this.#world, this.#workload, this.#regime, this.#nemesis);
+    const host = yield* decay.strike(this.#members());
+    if (host === null) return false;
+    const { control } = this.#checkers;
+    if (host.isUp) yield* decay.read(host, this.#members(), (life) => control.groupOf(life));
+    yield* this.#healAll();
+    yield* decay.read(host, this.#members(), (life) => control.groupOf(life));
+    yield* this.#audit();
+    return true;
+  }
+
   /** In some runs a majority is lost for good in the end, and an operator goes on from what the others hold. */
   *#loseMajority(): Steps<void> {
     const draws = this.#world.prf.site("loss-of-majority");
@@ -410,7 +428,7 @@ class Run {
     for (const host of members) this.#nemesis.bury(host);
     this.#nemesis.healAll();
     const plan = yield* recovery.perform();
-    this.#checkers.recovered(plan);
+    for (const each of recovery.plans) this.#checkers.recovered(each);
     const { control } = this.#checkers;
     const held = new Set<number>(plan.groups.map(({ group }) => group));
     this.#workload.forget(new Set(this.#workload.streams.filter((life) => !held.has(control.groupOf(life)))));
@@ -496,12 +514,14 @@ class Run {
   /** Faults that strike by themselves, as the ports counted them. */
   #countPassive(): void {
     const { ledger, network, hosts } = this.#world;
-    const { framesLost, connectionsCut, dialsFailed, halfOpen, framesToTheDead } = network.counts;
+    const { framesLost, connectionsCut, dialsFailed, dialsUnheard, halfOpen, framesToTheDead } =
+      network.counts;
     ledger.strike("frame-corrupted", network.corruption.count);
     ledger.strike("frame-vanished", network.counts.framesVanished);
     ledger.strike("frame-lost", framesLost);
     ledger.strike("connection-cut", connectionsCut);
     ledger.strike("dial-failed", dialsFailed);
+    ledger.strike("dial-unheard", dialsUnheard);
     ledger.strike("end-unheard", halfOpen);
     ledger.strike("frame-to-the-dead", framesToTheDead);
     for (const { disk } of hosts) {

@@ -18,15 +18,17 @@ import type { World } from "./world.ts";
  */
 const STREAM_TARGETS_LIMIT = 6;
 
-/** What every consumer subscribes as. */
-export const SUBSCRIPTION = "default";
+/** What every consumer subscribes as, and a second one at each target of some streams whose completion waits for both. */
+const SUBSCRIPTION = "default";
+const SECOND_SUBSCRIPTION = "second";
+const SECOND_PER_MILLION = 300_000;
 
 export interface StreamPlan {
   readonly name: string;
   readonly source: Host;
   readonly targets: readonly Host[];
-  /** Completion waits for the consumer at every target. */
-  readonly awaited: boolean;
+  /** Completion waits for these at every target; where there are none, a consumer is there all the same. */
+  readonly awaited: readonly string[];
 }
 
 /** Of the audit at the end: no other client has this number. */
@@ -82,6 +84,12 @@ export class Workload {
     for (const client of [...this.producers, ...this.consumers]) if (client.host === host) client.retire();
   }
 
+  /** The stream is about to be closed: its producers do not know whether what is under way gets into it. */
+  closeStream(life: string): void {
+    this.effects.closed.add(life);
+    for (const producer of this.producers) if (producer.stream === life) producer.worry();
+  }
+
   /** The stream is gone for good: its clients have nothing more to do. */
   endStream(life: string): void {
     for (const producer of this.producers) if (producer.stream === life) producer.end();
@@ -123,6 +131,8 @@ export class Workload {
       publishDuplicates: sum((producer) => producer.counts.duplicates),
       sessions: sum((producer) => producer.counts.opened),
       producerZombies: sum((producer) => producer.counts.zombies),
+      producerTwins: sum((producer) => producer.counts.twins),
+      producerOpinions: sum((producer) => producer.counts.opinions),
       producerLeaps: sum((producer) => producer.counts.leaps),
       ackGaps: this.consumers.reduce((total, one) => total + one.counts.gaps, 0),
       subscriberZombies: this.consumers.reduce((total, one) => total + one.counts.zombies, 0),
@@ -144,15 +154,17 @@ export class Workload {
       const targets = others.slice(0, draws.between(1, Math.max(1, most)));
       if (targets.length === 0 || draws.chance(300_000)) targets.push(source!);
       const name = `stream-${i}`;
-      const awaited = this.#world.prf.site(`workload/${name}/awaited`).chance(500_000);
-      if (awaited) this.effects.awaited.add(name);
+      const isAwaited = this.#world.prf.site(`workload/${name}/awaited`).chance(500_000);
+      const hasSecond = this.#world.prf.site(`workload/${name}/second`).chance(SECOND_PER_MILLION);
+      const awaited = !isAwaited ? [] : hasSecond ? [SUBSCRIPTION, SECOND_SUBSCRIPTION] : [SUBSCRIPTION];
+      if (isAwaited) this.effects.awaited.add(name);
       plans.push({ name, source: source!, targets, awaited });
     }
     return plans;
   }
 
   /** Clients of a stream that is open. */
-  beginStream({ name, source, targets }: StreamPlan): void {
+  beginStream({ name, source, targets, awaited }: StreamPlan): void {
     const draws = this.#world.prf.site(`workload/${name}/clients`);
     this.streams.push(name);
     for (let i = 0; i < this.#regime.work.producersPerStream; i++) {
@@ -174,20 +186,32 @@ export class Workload {
       producer.begin();
     }
     for (const host of targets) {
-      const mode = draws.pick(["sink", "acknowledge"] as const);
-      const { calls, effects } = this;
-      const consumer = new Consumer(
-        this.#world,
-        calls,
-        effects,
-        this.#regime,
-        host,
-        name,
-        SUBSCRIPTION,
-        mode,
-      );
-      this.consumers.push(consumer);
-      consumer.begin();
+      this.#beginConsumer(name, host, SUBSCRIPTION, draws);
+      for (const other of awaited.slice(1)) {
+        this.#beginConsumer(
+          name,
+          host,
+          other,
+          this.#world.prf.site(`workload/${name}/${other}/${host.name}`),
+        );
+      }
     }
+  }
+
+  #beginConsumer(stream: string, host: Host, subscription: string, draws: Draws): void {
+    const mode = draws.pick(["sink", "acknowledge"] as const);
+    const { calls, effects } = this;
+    const consumer = new Consumer(
+      this.#world,
+      calls,
+      effects,
+      this.#regime,
+      host,
+      stream,
+      subscription,
+      mode,
+    );
+    this.consumers.push(consumer);
+    consumer.begin();
   }
 }

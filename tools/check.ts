@@ -10,5 +10,6 @@ Deno.exit(
     { name: "format", command: [deno, "fmt", "--check", "--quiet"] },
     { name: "arrows between rooms", command: [deno, "test", "-A", "--quiet", "test/tidy"] },
     { name: "generated code", command: [deno, "run", "-A", "tools/gen.ts", "--check"] },
+    { name: "bugs found", command: [deno, "run", "-A", "tools/bugs_found.ts", "--check"] },
   ]),
 );

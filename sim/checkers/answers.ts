@@ -4,6 +4,7 @@
  * an earlier term may be true all the same, so that it seldom shows in logs and reads that they were counted.
  */
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { memberKey } from "./keys.ts";
 import type { RaftFrame } from "./raft_messages.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
@@ -18,29 +19,30 @@ export class Answers implements Checker {
   readonly name = "answers";
   /** Beliefs compared with what was said. */
   inputs = 0;
-  /** By group, who was told and who told. */
-  readonly #said = new Map<string, Said>();
+  /** By who was told, and then by who told. */
+  readonly #said = new Map<string, Map<number, Said>>();
 
   /** A frame arrived. */
   heard({ envelope: { group, generation, from, to }, message }: RaftFrame): void {
     const isAppend = message.kind === "append-reply" && message.success;
     if (!isAppend && message.kind !== "heartbeat-reply") return;
-    const key = `${group}/${generation}/${to}/${from}`;
-    let said = this.#said.get(key);
+    const key = memberKey(group, generation, to);
+    let told = this.#said.get(key);
+    if (told === undefined) this.#said.set(key, told = new Map());
+    let said = told.get(from);
     if (said !== undefined && said.term > message.term) return;
-    if (said?.term !== message.term) {
-      this.#said.set(key, said = { term: message.term, index: 0, round: 0 });
-    }
+    if (said?.term !== message.term) told.set(from, said = { term: message.term, index: 0, round: 0 });
     if (message.kind === "heartbeat-reply") said.round = Math.max(said.round, message.readRound);
     else if (message.kind === "append-reply") said.index = Math.max(said.index, message.index);
   }
 
   check({ group, generation, name, memberId, role, term, matches }: GroupInspection): void {
     if (role !== "leader") return;
+    const told = this.#said.get(memberKey(group, generation, memberId));
     for (const { member, match, answeredRound } of matches()) {
       if (match === 0 && answeredRound === 0) continue;
       this.inputs += 1;
-      const said = this.#said.get(`${group}/${generation}/${memberId}/${member}`);
+      const said = told?.get(member);
       const [index, round] = said?.term === term ? [said.index, said.round] : [0, 0];
       if (match <= index && answeredRound <= round) continue;
       throw new SafetyViolation(

@@ -4,9 +4,12 @@
  * seen at every commit.
  */
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { memberKey } from "./keys.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
 interface Seen {
+  readonly host: string;
+  readonly incarnation: number;
   readonly term: number;
   readonly commit: number;
 }
@@ -14,17 +17,18 @@ interface Seen {
 export class CommitRule implements Checker {
   readonly name = "commit-rule";
   inputs = 0;
-  /** A member as it was last seen leading, by member and incarnation. */
+  /** A member as it was last seen leading. */
   readonly #leading = new Map<string, Seen>();
 
   check(host: string, incarnation: number, group: GroupInspection): void {
-    const key = `${host}/${incarnation}/${group.group}/${group.generation}`;
+    const key = memberKey(group.group, group.generation, group.memberId);
     if (group.role !== "leader") {
       this.#leading.delete(key);
       return;
     }
     const before = this.#leading.get(key);
-    if (before !== undefined && before.term === group.term && group.commit > before.commit) {
+    const isSame = before?.host === host && before.incarnation === incarnation && before.term === group.term;
+    if (isSame && group.commit > before.commit) {
       const entry = group.entry(group.commit);
       if (entry !== null) {
         this.inputs += 1;
@@ -37,6 +41,6 @@ export class CommitRule implements Checker {
         }
       }
     }
-    this.#leading.set(key, { term: group.term, commit: group.commit });
+    this.#leading.set(key, { host, incarnation, term: group.term, commit: group.commit });
   }
 }

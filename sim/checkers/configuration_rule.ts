@@ -7,7 +7,7 @@
  */
 import { crc32c } from "../../src/core/crc32c.ts";
 import type { GroupInspection } from "../../src/node/inspection.ts";
-import { groupKey } from "./keys.ts";
+import { groupKey, memberKey } from "./keys.ts";
 import { encodeConfiguration, EntryKind } from "../../src/raft/mod.ts";
 import type { Configuration } from "../../src/raft/types.ts";
 import type { GroupLog } from "./group_logs.ts";
@@ -15,6 +15,8 @@ import { type Checker, SafetyViolation } from "./verdict.ts";
 
 /** A member as it was last looked at. */
 interface Seen {
+  readonly host: string;
+  readonly incarnation: number;
   readonly configuration: Configuration;
   readonly placed: number;
   readonly base: number;
@@ -56,8 +58,9 @@ export class ConfigurationRule implements Checker {
     if (group.isInstalling) return;
     const placed = log.configurationIndexes.at(-1) ?? 0;
     if (group.role === "leader") this.#checkChange(group, log, placed);
-    const key = `${host}/${incarnation}/${group.group}/${group.generation}`;
-    const seen = this.#seen.get(key);
+    const key = memberKey(group.group, group.generation, group.memberId);
+    const last = this.#seen.get(key);
+    const seen = last?.host === host && last.incarnation === incarnation ? last : undefined;
     if (seen?.configuration === configuration && seen.placed === placed && seen.base === base) return;
     if (
       seen !== undefined && (log.configurationIndexes.at(-2) ?? 0) === seen.placed && placed > seen.placed &&
@@ -65,7 +68,7 @@ export class ConfigurationRule implements Checker {
     ) {
       this.#checkStep(group, seen.configuration, placed, log.entry(placed)?.term ?? 0);
     }
-    this.#seen.set(key, { configuration, placed, base });
+    this.#seen.set(key, { host, incarnation, configuration, placed, base });
     const expected = placed > 0
       ? log.entry(placed)?.crc
       : this.committedAt(group.group, group.generation, base);

@@ -1,8 +1,8 @@
 /**
  * Groups of closed streams go, and only then (DESIGN section 7: "closed groups leave tombstones"). No member drops one before the
  * control log says so; unless an operator forced it that is said after every member of the group has applied the end of its
- * log, as nobody could tell it to who has not; and what is durably gone from a member's disk never comes back. At the end no
- * disk holds anything of them.
+ * log, as nobody could tell it to who has not; and what is durably gone from a member's disk never comes back, as its tombstone
+ * stays there. At the end no disk holds anything of them.
  */
 import type { NodeInspection } from "../../src/node/inspection.ts";
 import { EntryKind } from "../../src/raft/mod.ts";
@@ -37,12 +37,14 @@ export class DroppedGroups implements Checker {
   readonly #seen = new Map<string, Seen>();
   /** Where the log of a group says that it is closed. */
   readonly #closedAt = new Map<number, number>();
-  /** By group and member: how far it was seen to have applied. */
-  readonly #applied = new Map<string, number>();
+  /** By member and group: how far it was seen to have applied. */
+  readonly #applied = new Map<number, Map<number, number>>();
   /** By group and member, those that are durably gone. */
   readonly #gone = new Set<string>();
   /** The same, and those of disks that cannot be read to their end. */
   readonly #left = new Set<string>();
+  /** By group and member: tombstones that were durable. */
+  readonly #buried = new Set<string>();
 
   constructor(isDropped: (group: number) => boolean) {
     this.#isDropped = isDropped;
@@ -62,7 +64,7 @@ export class DroppedGroups implements Checker {
     if (closedAt === undefined) this.#fail(`${name} is dropped, and its log never said that it is closed`);
     for (const member of members) {
       this.endInputs += 1;
-      const applied = this.#applied.get(keyOf(group, member)) ?? 0;
+      const applied = this.#applied.get(member)?.get(group) ?? 0;
       if (applied >= closedAt!) continue;
       this.#fail(
         `${name} is dropped although member ${member} has applied ${applied} of it, and it was closed at ${closedAt}`,
@@ -72,9 +74,10 @@ export class DroppedGroups implements Checker {
 
   /** After a host's turn. */
   look(host: string, incarnation: number, { memberId, state, groups }: NodeInspection): void {
+    let known = this.#applied.get(memberId);
+    if (known === undefined) this.#applied.set(memberId, known = new Map());
     for (const { group, applied } of groups) {
-      const key = keyOf(group, memberId);
-      if (applied > (this.#applied.get(key) ?? -1)) this.#applied.set(key, applied);
+      if (applied > (known.get(group) ?? -1)) known.set(group, applied);
     }
     const before = this.#seen.get(host);
     if (before?.incarnation === incarnation && before.groups.size === groups.length) return;
@@ -94,23 +97,35 @@ export class DroppedGroups implements Checker {
     }
   }
 
-  /** What the host's log has on the disk; null where that cannot be read. */
-  lookAtDisk(host: string, files: ReadonlyMap<number, FiledGroup> | null): void {
+  /** What the host's log has on the disk, and which tombstones; null where that cannot be read. */
+  lookAtDisk(
+    host: string,
+    files: ReadonlyMap<number, FiledGroup> | null,
+    closed: ReadonlySet<number> | null = null,
+  ): void {
     const seen = this.#seen.get(host);
     if (seen === undefined) return;
-    for (const key of this.#applied.keys()) {
-      const [group, member] = key.split("/").map(Number) as [number, number];
-      if (member !== seen.memberId || files?.has(group) || seen.groups.has(group)) continue;
-      if (!this.#isDropped(group)) continue;
+    for (const group of this.#applied.get(seen.memberId)?.keys() ?? []) {
+      this.#lookAtTombstone(host, group, seen.memberId, closed);
+      if (files?.has(group) || seen.groups.has(group) || !this.#isDropped(group)) continue;
+      const key = keyOf(group, seen.memberId);
       this.#left.add(key);
       if (files !== null) this.#gone.add(key);
     }
   }
 
+  /** Nobody else remembers that the group is gone once the control log begins after that. */
+  #lookAtTombstone(host: string, group: number, member: number, closed: ReadonlySet<number> | null): void {
+    const key = keyOf(group, member);
+    if (closed?.has(group)) this.#buried.add(key);
+    else if (closed !== null && this.#buried.has(key)) {
+      this.#fail(`the tombstone of group ${group} was durable at ${host}, and is there no more`);
+    }
+  }
+
   /** True where the member held the group and its disk is durably rid of it, or it never held it. */
   hasLetGo(member: number, group: number): boolean {
-    const key = keyOf(group, member);
-    return this.#left.has(key) || !this.#applied.has(key);
+    return this.#left.has(keyOf(group, member)) || !this.#applied.get(member)?.has(group);
   }
 
   /** After convergence. */
@@ -118,7 +133,7 @@ export class DroppedGroups implements Checker {
     const files = readWalFiles(disk.segments);
     const outbox = new Set(files?.outbox.values());
     for (const { group, name } of dropped) {
-      if (!this.#applied.has(keyOf(group, memberId))) continue;
+      if (!this.#applied.get(memberId)?.has(group)) continue;
       this.diskInputs += 1;
       const fail = (what: string) =>
         this.#fail(`${name} is dropped, and on the disk of ${host} there is ${what}`);

@@ -6,7 +6,7 @@
 import type { GroupInspection } from "../../src/node/inspection.ts";
 import type { Told } from "./promises.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
-import { type FiledGroup, readWalFiles } from "./wal_files.ts";
+import type { FiledGroup } from "./wal_files.ts";
 
 /** Every so many looks at a node its disk is read. */
 const LOOKS_BETWEEN = 128;
@@ -45,22 +45,21 @@ export class DurableLog implements Checker {
     return isDue;
   }
 
-  /** `segments`: the durable content of the log's files, oldest first. Returns what they say, null where they cannot be read. */
+  /** `files`: what is durable of the log's files; null where they cannot be read. */
   check(
     host: string,
     groups: readonly GroupInspection[],
-    segments: readonly Uint8Array[],
+    files: ReadonlyMap<number, FiledGroup> | null,
     toldBy: (group: GroupInspection) => Told | undefined,
     mayBeDamaged: boolean,
-  ): ReadonlyMap<number, FiledGroup> | null {
-    const files = readWalFiles(segments)?.groups ?? null;
+  ): void {
     if (files === null && !mayBeDamaged) {
       throw new SafetyViolation(
         this.name,
         `what is durable of the log of ${host} cannot be read to its end, and its disk has lost nothing`,
       );
     }
-    if (files === null) return null;
+    if (files === null) return;
     for (const group of groups) {
       if (group.isInstalling) continue;
       const filed = files.get(group.group);
@@ -70,7 +69,6 @@ export class DurableLog implements Checker {
       this.#checkWord(host, group, own, toldBy(group));
       if (own !== undefined) this.#checkEnd(host, group, own);
     }
-    return files;
   }
 
   /** Who starts from this disk finds a log without a gap, from where the disk says that it begins. */

@@ -1,8 +1,8 @@
 /**
  * Who leads was elected: a majority of the voters, of both halves of a joint configuration, gave it their votes in this term (Raft
- * paper, section 5.2; Ongaro's thesis, section 4.3). And who stands for election has a vote itself, and counts nobody's but what
- * was given it in this term. Seen in the replies as they arrived: two leaders of one term, which may follow where it is
- * broken, need more.
+ * paper, section 5.2; Ongaro's thesis, section 4.3). Who stands for election has a vote itself, and counts nobody's but what
+ * was given it in this term; and it enters the term because as many would vote for it (9.6), or at a leader's word (3.10). Seen in
+ * the replies as they arrived: two leaders of one term, which may follow where it is broken, need more.
  */
 import type { GroupInspection } from "../../src/node/inspection.ts";
 import { hasMajorities } from "./commitment.ts";
@@ -19,9 +19,12 @@ export class Elected implements Checker {
   /** By group, term and candidate: who granted; what was granted a pre-candidate is for the term after its own. */
   readonly #granted = new Map<string, Set<number>>();
   readonly #judged = new Set<string>();
+  /** Group, term and member that a leader has told to campaign. */
+  readonly #told = new Set<string>();
 
   heard({ envelope: { group, generation, from, to }, message }: RaftFrame): void {
     const { kind } = message;
+    if (kind === "timeout-now") this.#told.add(`${group}/${generation}/${message.term}/${to}`);
     if ((kind !== "vote-reply" && kind !== "pre-vote-reply") || !message.granted) return;
     const key = keyOf(kind === "vote-reply", group, generation, message.term, to);
     let granted = this.#granted.get(key);
@@ -34,17 +37,13 @@ export class Elected implements Checker {
     if (role === "candidate" || role === "pre-candidate") {
       this.#checkCounted(group);
       // A member whose removal is not committed yet may be the only one that can still win.
-      if ((log.configurationIndexes.at(-1) ?? 0) > commit) return;
-      this.candidates += 1;
-      if (configuration.incoming.includes(memberId) || configuration.outgoing.includes(memberId)) return;
-      throw new SafetyViolation(
-        this.name,
-        `member ${memberId} stands for election in ${name} and has no vote: [${configuration.incoming}], outgoing ` +
-          `[${configuration.outgoing}] have`,
-      );
+      if ((log.configurationIndexes.at(-1) ?? 0) <= commit) this.#checkCandidate(group);
+      if (role === "candidate") this.#checkCampaign(group);
+      return;
     }
+    if (role !== "leader") return;
     const key = keyOf(true, group.group, group.generation, term, memberId);
-    if (role !== "leader" || this.#judged.has(key)) return;
+    if (this.#judged.has(key)) return;
     this.#judged.add(key);
     this.inputs += 1;
     const granted = this.#granted.get(key);
@@ -56,6 +55,33 @@ export class Elected implements Checker {
         ...granted ?? [],
       ]}] and its own, where ` +
         `[${configuration.incoming}], outgoing [${configuration.outgoing}] vote`,
+    );
+  }
+
+  #checkCandidate({ name, memberId, configuration: { incoming, outgoing } }: GroupInspection): void {
+    this.candidates += 1;
+    if (incoming.includes(memberId) || outgoing.includes(memberId)) return;
+    throw new SafetyViolation(
+      this.name,
+      `member ${memberId} stands for election in ${name} and has no vote: [${incoming}], outgoing [${outgoing}] have`,
+    );
+  }
+
+  /** A member that was cut off would else end a leadership when it returns. */
+  #checkCampaign({ group, generation, name, memberId, term, configuration }: GroupInspection): void {
+    const key = keyOf(false, group, generation, term, memberId);
+    if (this.#judged.has(key)) return;
+    this.#judged.add(key);
+    const granted = this.#granted.get(key);
+    const holds = (member: number) => member === memberId || (granted?.has(member) ?? false);
+    const isTold = this.#told.has(`${group}/${generation}/${term - 1}/${memberId}`);
+    if (isTold || hasMajorities(configuration, holds)) return;
+    throw new SafetyViolation(
+      this.name,
+      `member ${memberId} enters term ${term} of ${name} to be elected, for which only [${[
+        ...granted ?? [],
+      ]}] would vote of ` +
+        `[${configuration.incoming}], outgoing [${configuration.outgoing}], and no leader wants it`,
     );
   }
 

@@ -1,18 +1,22 @@
 /** Election Safety: at most one leader in a term (Ongaro and Ousterhout, "In search of an understandable consensus algorithm", figure 3). */
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { groupKey } from "./keys.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
 export class ElectionSafety implements Checker {
   readonly name = "election-safety";
   inputs = 0;
-  readonly #leaders = new Map<string, number>();
+  /** By group: who led each term. */
+  readonly #leaders = new Map<string, Map<number, number>>();
 
   check(group: GroupInspection): void {
     if (group.role !== "leader") return;
     this.inputs += 1;
-    const key = `${group.group}/${group.generation}/${group.term}`;
-    const leader = this.#leaders.get(key);
-    if (leader === undefined) this.#leaders.set(key, group.memberId);
+    const key = groupKey(group.group, group.generation);
+    let leaders = this.#leaders.get(key);
+    if (leaders === undefined) this.#leaders.set(key, leaders = new Map());
+    const leader = leaders.get(group.term);
+    if (leader === undefined) leaders.set(group.term, group.memberId);
     else if (leader !== group.memberId) {
       throw new SafetyViolation(
         this.name,

@@ -21,7 +21,7 @@ export class Handovers implements Checker {
   campaignInputs = 0;
   /** Group, term and member that was told to campaign in it. */
   readonly #told = new Set<string>();
-  readonly #overdue = new Lasting();
+  readonly #overdue = new Lasting<string>();
 
   /** A frame arrived. */
   heard({ envelope: { group, generation, from, to }, message }: RaftFrame): void {

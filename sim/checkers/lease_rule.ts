@@ -8,7 +8,7 @@
 import type { MemberId } from "../../src/core/ids.ts";
 import type { GroupInspection } from "../../src/node/inspection.ts";
 import { majorityOf } from "../../src/raft/mod.ts";
-import { groupKey } from "./keys.ts";
+import { groupKey, memberKey } from "./keys.ts";
 import type { RaftFrame } from "./raft_messages.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
@@ -23,6 +23,11 @@ export interface LocalTime {
   readonly turns: number;
 }
 
+interface Heard {
+  readonly term: number;
+  readonly byMember: Map<number, LocalTime>;
+}
+
 /** What a member's clock shows; null where it is not up, so that it cannot vote. */
 export type LocalClock = (member: MemberId) => LocalTime | null;
 
@@ -31,8 +36,8 @@ export class LeaseRule implements Checker {
   /** Looks at a leader that held a lease. */
   inputs = 0;
   readonly #latest = new Map<string, { readonly term: number; readonly memberId: number }>();
-  /** Group, term, leader and member to when a sign of that leader last came, by the member's clock. */
-  readonly #heard = new Map<string, LocalTime>();
+  /** By leader, of its latest term that was heard of: when a sign of it last came to each member, by the member's clock. */
+  readonly #heard = new Map<string, Heard>();
   /** Group, term and leader where that leader has told another to campaign. */
   readonly #handedOver = new Set<string>();
 
@@ -43,7 +48,10 @@ export class LeaseRule implements Checker {
     if (kind !== "append" && kind !== "heartbeat" && kind !== "snapshot" && kind !== "quiesce") return;
     // Where it came to is not known before the group was seen there: a sign it is all the same.
     const now = clock(to) ?? { ms: 0, incarnation: -1, turns: 0 };
-    this.#heard.set(`${group}/${generation}/${term}/${from}/${to}`, now);
+    const key = memberKey(group, generation, from);
+    let heard = this.#heard.get(key);
+    if (heard === undefined || heard.term < term) this.#heard.set(key, heard = { term, byMember: new Map() });
+    if (heard.term === term) heard.byMember.set(to, now);
   }
 
   /** `localMs` is what the member's clock shows, `electionTimeoutMs` how long its voters promise not to vote. */
@@ -61,14 +69,15 @@ export class LeaseRule implements Checker {
     if (this.#handedOver.has(`${key}/${term}/${memberId}`)) {
       this.#fail(group, localMs, "another was told to campaign");
     }
+    const heard = this.#heard.get(memberKey(group.group, group.generation, memberId));
     const promises = (member: MemberId) => {
       if (member === memberId) return true;
       const now = clock(member);
       if (now === null) return true;
-      const heard = this.#heard.get(`${key}/${term}/${memberId}/${member}`);
-      if (heard === undefined) return false;
+      const last = heard?.term === term ? heard.byMember.get(member) : undefined;
+      if (last === undefined) return false;
       // Who started anew since renewed its promise then.
-      return heard.incarnation !== now.incarnation || now.ms - heard.ms < electionTimeoutMs + CLOCK_SLACK_MS;
+      return last.incarnation !== now.incarnation || now.ms - last.ms < electionTimeoutMs + CLOCK_SLACK_MS;
     };
     const { incoming, outgoing } = group.configuration;
     const bind = (voters: readonly MemberId[]) =>

@@ -22,7 +22,7 @@ export class MembershipCheck implements Checker {
   /** The control log may have begun anew from an earlier entry. */
   isRecovered = false;
   readonly #control: ControlLog;
-  readonly #sessions = new Lasting();
+  readonly #sessions = new Lasting<string>();
   /** Invitations that let somebody in, and whom. */
   readonly #used = new Map<string, string>();
   readonly #removed = new Set<number>();

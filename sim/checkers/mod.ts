@@ -4,6 +4,7 @@ import type { GroupInspection, Observer } from "../../src/node/inspection.ts";
 import type { RecoveryPlan } from "../../src/node/mod.ts";
 import { ControlLog } from "../control_log.ts";
 import { ROT_KINDS } from "../faults/kinds.ts";
+import { readRecordBatchHeader } from "../../src/stream/mod.ts";
 import type { Host } from "../host.ts";
 import type { CallObserver } from "../workloads/clients.ts";
 import type { Effects } from "../workloads/effects.ts";
@@ -14,6 +15,7 @@ import { Bounds } from "./bounds.ts";
 import { CommitRule } from "./commit_rule.ts";
 import { Commitment } from "./commitment.ts";
 import { ConfigurationRule } from "./configuration_rule.ts";
+import { DeadSessions } from "./dead_sessions.ts";
 import { DeliveryCheck } from "./delivery.ts";
 import { DroppedGroups } from "./dropped_groups.ts";
 import { DurableLog } from "./durable_log.ts";
@@ -24,6 +26,7 @@ import { FreshReads } from "./fresh_reads.ts";
 import { GroupLog } from "./group_logs.ts";
 import { groupKey } from "./keys.ts";
 import { LastLook } from "./last_look.ts";
+import { LaterTerm } from "./later_term.ts";
 import { LeaseRule, type LocalClock, type LocalTime } from "./lease_rule.ts";
 import { Linearizability } from "./linearizability.ts";
 import { Handovers } from "./handovers.ts";
@@ -46,9 +49,10 @@ import { StateEquality } from "./state_equality.ts";
 import { StickyVotes } from "./sticky_votes.ts";
 import { StreamModel } from "./stream_model.ts";
 import { TermOrigin } from "./term_origin.ts";
+import { Seeking } from "./seeking.ts";
 import { TurnsEnd } from "./turns_end.ts";
 import { VoteRule } from "./vote_rule.ts";
-import type { FiledGroup } from "./wal_files.ts";
+import { type FiledGroup, WalReading } from "./wal_files.ts";
 import { Watches } from "./watches.ts";
 
 export { SafetyViolation } from "./verdict.ts";
@@ -93,6 +97,8 @@ export class Checkers {
     "watch-complete",
     "elected",
     "stream-model",
+    "seeking",
+    "later-term",
     "turns-end",
     "match-rule",
     "read-names",
@@ -105,6 +111,7 @@ export class Checkers {
     "handovers",
     "notices",
     "releases",
+    "dead-sessions",
   ];
 
   /** Places of node code that were passed, and how often. */
@@ -122,6 +129,7 @@ export class Checkers {
   readonly handovers = new Handovers();
   readonly notices = new Notices();
   readonly releases = new Releases();
+  readonly sessions = new DeadSessions();
   readonly commitment = new Commitment();
   readonly commitRule = new CommitRule();
   readonly promises = new Promises();
@@ -141,6 +149,8 @@ export class Checkers {
   readonly monotonicity = new Monotonicity();
   readonly bounds = new Bounds();
   readonly turns = new TurnsEnd();
+  readonly seeking = new Seeking();
+  readonly laterTerm = new LaterTerm();
   readonly integrity = new FrameIntegrity();
   readonly control = new ControlLog();
   readonly membership = new MembershipCheck(this.control);
@@ -174,6 +184,7 @@ export class Checkers {
   /** Group to member to the log as it was last seen. */
   readonly #logs = new Map<string, Map<number, GroupLog>>();
   readonly #looks = new Map<Host, Map<number, LastLook>>();
+  readonly #readings = new Map<Host, WalReading>();
 
   /** What a host's node tells while it runs. */
   observer(host: Host): Observer {
@@ -224,6 +235,7 @@ export class Checkers {
       this.handovers.heard(frame);
       this.leases.heard(frame, this.#clock);
       this.sticky.heard(frame, this.#clock);
+      this.laterTerm.heard(frame, this.#clock);
       this.readNames.heard(frame);
       const { envelope: { group, generation, from }, message } = frame;
       if (message.kind !== "vote") continue;
@@ -239,21 +251,29 @@ export class Checkers {
     const inspection = node.inspect();
     this.bounds.check(inspection);
     this.turns.check(host.name, host.overdueWishes);
+    this.seeking.check(inspection);
     this.integrity.check(host);
     this.membership.check(host.name, inspection);
     this.membership.checkSessions(host.name, inspection, timeOf(host));
     this.gone.look(host.name, host.incarnation, inspection);
     // What a paused node has not been told of yet may keep it from handing on what it holds.
     const isSettled = host.disk.isSettled && (inspection.sizes["inputs"] ?? 0) === 0;
-    for (const group of inspection.groups) this.#lookAt(host, group, isSettled);
+    const now = timeOf(host);
+    if ((inspection.sizes["inputs"] ?? 0) === 0) {
+      this.sessions.check(host.name, host.world.network.endsOf(host), now, host.settings!.idleTimeoutMs);
+    }
+    for (const group of inspection.groups) this.#lookAt(host, group, isSettled, now);
     const { disk } = host;
     const { groups } = inspection;
     if (this.durable.isDue(host.name, host.incarnation, groups.length, disk.removals)) {
-      const segments = disk.durableFiles(WAL_FOLDER).map(({ bytes }) => bytes);
+      let reading = this.#readings.get(host);
+      if (reading === undefined) this.#readings.set(host, reading = new WalReading());
+      const files = reading.read(disk.durableFiles(WAL_FOLDER));
+      const logs = files?.groups ?? null;
       const told = (group: GroupInspection) => this.promises.told(group);
       const mayBeDamaged = [...ROT_KINDS].some((kind) => host.world.ledger.get(kind).struck > 0);
-      const logs = this.durable.check(host.name, groups, segments, told, mayBeDamaged);
-      this.gone.lookAtDisk(host.name, logs);
+      this.durable.check(host.name, groups, logs, told, mayBeDamaged);
+      this.gone.lookAtDisk(host.name, logs, files?.closed ?? null);
       this.#lookAtSnapshots(host, groups, logs);
     }
     for (const stream of inspection.streams) {
@@ -277,7 +297,7 @@ export class Checkers {
     this.snapshots.checkBases(name, groups, files, logs);
   }
 
-  #lookAt(host: Host, group: GroupInspection, isSettled: boolean): void {
+  #lookAt(host: Host, group: GroupInspection, isSettled: boolean, now: LocalTime): void {
     const { name, incarnation } = host;
     this.#hosts.set(group.memberId, host);
     const last = this.#lastLook(host, group);
@@ -286,12 +306,11 @@ export class Checkers {
     // What these judge by changes without a change of the group: the time, what was heard of it, what others do.
     this.stability.check(group);
     const { electionTimeoutMs } = host.settings!.raft;
-    const localMs = host.io.clock.monotonicMs();
-    this.leases.check(group, localMs, electionTimeoutMs, this.#clock);
-    this.sticky.check(group, incarnation, host.turns, localMs, electionTimeoutMs);
+    this.leases.check(group, now.ms, electionTimeoutMs, this.#clock);
+    this.sticky.check(group, now, electionTimeoutMs);
+    this.laterTerm.check(group, now);
     this.silence.check(incarnation, group);
     this.answers.check(group);
-    const now = timeOf(host);
     this.handovers.check(group, now, electionTimeoutMs);
     const isDiskFull = host.disk.faults.capacityBytes !== Infinity;
     this.notices.check(group, now, electionTimeoutMs, this.#downAs, isDiskFull);
@@ -301,8 +320,11 @@ export class Checkers {
     this.commitRule.check(name, incarnation, group);
     if (first <= log.last) this.matching.check(group, log, first);
     this.monotonicity.check(name, incarnation, group, isSettled);
-    this.commitment.check(name, incarnation, group, log, (member) => this.#logsOf(group).get(member));
-    this.matches.check(group, log, (member) => this.#logsOf(group).get(member));
+    // Who acknowledges an entry and lets go of a dropped group in the same turn is never seen to hold it.
+    if (!this.control.isDropped(group.group)) {
+      this.commitment.check(name, incarnation, group, log, (member) => this.#logsOf(group).get(member));
+      this.matches.check(group, log, (member) => this.#logsOf(group).get(member));
+    }
     this.equality.check(name, incarnation, group, false);
     if (group.group === 0) this.counted.set(host, group);
   }
@@ -334,15 +356,23 @@ export class Checkers {
 
   /** What clients ask and are answered. */
   callObserver(): CallObserver {
-    const { reads, queued } = this;
+    const { reads, queued, streams } = this;
+    const saidQueued = ({ node }: Host, stream: string, batch: Uint8Array) => {
+      const { memberId, streams: shown } = node!.inspect();
+      const group = shown.find(({ name }) => name === stream)?.group;
+      if (group !== undefined) streams.queued(memberId, group, readRecordBatchHeader(batch));
+    };
     return {
       asked(_host, token, call) {
         if (call.kind === "kv-get") reads.asked(token);
-        if (call.kind === "publish" && call.level === "QUEUED") queued.asked(token, call.batch);
+        if (call.kind === "publish" && call.level === "QUEUED") {
+          queued.asked(token, call.stream, call.batch);
+        }
       },
       answered(host, token, reply) {
         const durable = () => host.disk.durableFiles(WAL_FOLDER).map(({ bytes }) => bytes);
-        queued.answered(host.name, token, reply, durable);
+        const said = queued.answered(host.name, token, reply, durable);
+        if (said !== null) saidQueued(host, said.stream, said.batch);
         if (reply.kind !== "value") return reads.lost(token);
         const control = host.node?.inspect().groups.find((group) => group.group === 0);
         if (control !== undefined) reads.answered(token, host.name, control.applied);
@@ -406,6 +436,7 @@ export class Checkers {
       membership: this.membership.inputs,
       "membership-removals": this.membership.removedInputs,
       "membership-sessions": this.membership.sessionInputs,
+      "dead-sessions": this.sessions.inputs,
       handovers: this.handovers.inputs,
       "handovers-campaigns": this.handovers.campaignInputs,
       "notices-disks": this.notices.diskInputs,
@@ -437,7 +468,10 @@ export class Checkers {
       "state-equality": this.equality.inputs,
       "sticky-votes": this.sticky.inputs,
       "stream-model": this.streams.inputs,
+      "stream-model-queued": this.streams.queuedInputs,
       "turns-end": this.turns.inputs,
+      seeking: this.seeking.inputs,
+      "later-term": this.laterTerm.inputs,
       "term-origin": this.termOrigin.inputs,
       "vote-rule": this.voteRule.inputs,
     };

@@ -3,9 +3,11 @@
  * and vote too, once they were durable (Raft paper, figure 2, "persistent state"). And base <= commit, applied <= commit <= last at all times.
  */
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { memberKey } from "./keys.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
 interface Seen {
+  readonly host: string;
   incarnation: number;
   term: number;
   vote: number;
@@ -30,13 +32,13 @@ export class Monotonicity implements Checker {
     if (!(base <= commit && applied <= commit && commit <= last)) {
       this.#fail(`${where} has base ${base}, applied ${applied}, commit ${commit}, last ${last}`);
     }
-    const key = `${host}/${group.group}/${group.generation}/${group.memberId}`;
+    const key = memberKey(group.group, group.generation, group.memberId);
     const seen = this.#seen.get(key);
-    if (seen === undefined) {
+    if (seen?.host !== host) {
       const durable = isSettled
         ? { durableTerm: term, durableVote: vote }
         : { durableTerm: 0, durableVote: 0 };
-      this.#seen.set(key, { incarnation, term, vote, commit, applied, ...durable });
+      this.#seen.set(key, { host, incarnation, term, vote, commit, applied, ...durable });
       return;
     }
     if (seen.incarnation === incarnation) this.#within(where, seen, group);

@@ -21,8 +21,9 @@ export class Notices implements Checker {
   inputs = 0;
   /** Looks at leaders that waited for their disk. */
   diskInputs = 0;
-  readonly #waiting = new Lasting();
-  readonly #away = new Lasting();
+  readonly #waiting = new Lasting<string>();
+  /** By silent member, of each whose node it listens for. */
+  readonly #away = new Map<string, Lasting<MemberId>>();
 
   /** `isDiskFull`: the member's; `downAs`: the last start of a member's node where it is down, else null. */
   check(
@@ -40,10 +41,16 @@ export class Notices implements Checker {
     if (this.#waiting.lasts(key, isWaiting ? durable : null, now, DISK_ELECTIONS * electionTimeoutMs)) {
       this.#fail(group, `leads on although nothing after entry ${durable} of ${last} becomes durable`);
     }
+    if (!group.isSilent) {
+      this.#away.delete(key);
+      return;
+    }
+    let away = this.#away.get(key);
+    if (away === undefined) this.#away.set(key, away = new Lasting());
     for (const member of whoseNodes(group)) {
-      const down = group.isSilent ? downAs(member) : null;
+      const down = downAs(member);
       if (down !== null) this.inputs += 1;
-      if (this.#away.lasts(`${key}/${member}`, down, now, SILENT_ELECTIONS * electionTimeoutMs)) {
+      if (away.lasts(member, down, now, SILENT_ELECTIONS * electionTimeoutMs)) {
         this.#fail(group, `is silent although the node of ${member} is gone`);
       }
     }

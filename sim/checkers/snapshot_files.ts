@@ -1,8 +1,8 @@
 /**
  * Snapshots as they lie on the disk, in what a loss of power would leave. One that is there says of its entry the term and the
  * configuration that the log had (Raft paper, section 7: "last included index and term", and the latest configuration as of
- * it). And one is there wherever the log on the disk begins after its first entry: without it nobody could start from
- * there. No restart need come upon it.
+ * it). And wherever the log on the disk begins after its first entry, there is one of just that: a later one does not do, for who
+ * starts from there has to ask others, who may have lost power in the same moment. No restart need come upon it.
  */
 import { crc32c } from "../../src/core/crc32c.ts";
 import type { GroupInspection } from "../../src/node/inspection.ts";
@@ -65,17 +65,18 @@ export class SnapshotFiles implements Checker {
     logs: ReadonlyMap<number, FiledGroup> | null,
   ): void {
     const there = files.flatMap(({ name }) => parse(name) ?? []);
-    for (const { group, generation, name } of groups) {
-      const log = logs?.get(group);
-      if (log === undefined || log.generation !== generation || log.base === 0) continue;
+    // Also of groups that the node has let go of, as long as the disk does not say so.
+    for (const [group, { generation, base }] of logs ?? []) {
+      if (base === 0) continue;
       this.baseInputs += 1;
       const isHeld = there.some((each) =>
-        each.group === group && each.generation === generation && each.index >= log.base
+        each.group === group && each.generation === generation && each.index === base
       );
       if (isHeld) continue;
+      const name = groups.find((each) => each.group === group)?.name ?? `group ${group}`;
       throw new SafetyViolation(
         this.name,
-        `on the disk of ${host} the log of ${name} begins after entry ${log.base}, and no snapshot goes so far`,
+        `on the disk of ${host} the log of ${name} begins after entry ${base}, and there is no snapshot of just that`,
       );
     }
   }

@@ -5,7 +5,7 @@
  */
 import type { GroupInspection } from "../../src/node/inspection.ts";
 import { memberKey } from "./keys.ts";
-import type { LocalClock } from "./lease_rule.ts";
+import type { LocalClock, LocalTime } from "./lease_rule.ts";
 import type { RaftFrame } from "./raft_messages.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
@@ -49,12 +49,10 @@ export class StickyVotes implements Checker {
     if (now !== null) this.#contacts.set(memberKey(group, generation, to), { ...now, term, from });
   }
 
-  /** `turns` that the member's node has taken, `localMs` what its clock shows. */
+  /** `now` by the member's clock. */
   check(
     group: GroupInspection,
-    incarnation: number,
-    turns: number,
-    localMs: number,
+    { incarnation, turns, ms: localMs }: LocalTime,
     electionTimeoutMs: number,
   ): void {
     const { term, vote, memberId } = group;

@@ -22,6 +22,14 @@ import { type Checker, SafetyViolation } from "./verdict.ts";
 interface Session {
   epoch: number;
   last: number;
+  /** The member at which it was opened. */
+  openedBy: number;
+}
+
+/** What a member has told a producer to be queued there. */
+interface Queued {
+  readonly member: number;
+  readonly header: RecordBatchHeader;
 }
 
 interface Subscription {
@@ -45,6 +53,8 @@ interface Model {
   readonly subscriptions: Map<string, Subscription>;
   /** Messages that are in the stream. */
   readonly accepted: Set<string>;
+  /** Not in the stream yet. */
+  queued: Queued[];
   /** What it was after each of the last entries. */
   readonly after: Map<number, Shown>;
 }
@@ -56,6 +66,8 @@ export class StreamModel implements Checker {
   readonly name = "stream-model";
   /** Members compared. */
   inputs = 0;
+  /** Batches that a member said to be queued. */
+  queuedInputs = 0;
   readonly #models = new Map<string, Model>();
   /** By host and group: of which incarnation, and after which entry. */
   readonly #lookedAt = new Map<string, Map<string, { incarnation: number; applied: number }>>();
@@ -67,7 +79,10 @@ export class StreamModel implements Checker {
     const model = this.#modelOf(groupKey(group, generation));
     if (index !== model.applied + 1) return;
     model.applied = index;
-    if (kind === EntryKind.Command) apply(model, index, bytes);
+    if (kind === EntryKind.Command) {
+      const fenced = apply(model, index, bytes);
+      if (fenced !== undefined) this.#fenced(fenced);
+    }
     model.after.set(index, { nextOffset: model.nextOffset, subscriptions: new Map(model.subscriptions) });
     model.after.delete(index - REMEMBERED);
   }
@@ -114,6 +129,28 @@ export class StreamModel implements Checker {
     return true;
   }
 
+  /**
+   * A member says that the batch is queued. It sees to it that no later session which is opened there fences it (DESIGN section 9:
+   * QUEUED is a promise of the node that says it).
+   */
+  queued(member: number, group: number, header: RecordBatchHeader): void {
+    const model = this.#modelOf(groupKey(group, 0));
+    const session = model.sessions.get(header.producerId);
+    if (model.isClosed || session === undefined) return;
+    this.queuedInputs += 1;
+    const queued = { member, header };
+    if (isFenced(queued, header.producerId, session)) this.#fenced(queued);
+    else if (session.epoch === header.epoch && session.last < header.baseSequence) model.queued.push(queued);
+  }
+
+  #fenced({ member, header: { producerId, epoch, baseSequence } }: Queued): never {
+    throw new SafetyViolation(
+      this.name,
+      `member ${member} said that batch ${baseSequence} of producer ${producerId} is queued in epoch ${epoch}, and a later ` +
+        "session that was opened there fences it",
+    );
+  }
+
   /** True where the message is in the stream that has this group. */
   holds(group: number, id: string): boolean {
     return this.#models.get(groupKey(group, 0))?.accepted.has(id) ?? false;
@@ -132,6 +169,7 @@ export class StreamModel implements Checker {
           sessions: new Map(),
           subscriptions: new Map(),
           accepted: new Set(),
+          queued: [],
           after: new Map(),
         },
       );
@@ -140,10 +178,15 @@ export class StreamModel implements Checker {
   }
 }
 
-function apply(model: Model, index: number, bytes: Uint8Array): void {
+/** Returns what was said to be queued and never gets into the stream any more. */
+function apply(model: Model, index: number, bytes: Uint8Array): Queued | undefined {
   if (bytes[0] === RECORD_BATCH_FORMAT) {
-    if (!accepts(model, readRecordBatchHeader(bytes))) return;
+    const header = readRecordBatchHeader(bytes);
+    if (!accepts(model, header)) return;
     for (const message of recordBatchMessages(bytes)) model.accepted.add(idOf(message));
+    const isIt = (each: RecordBatchHeader) =>
+      each.producerId === header.producerId && each.baseSequence === header.baseSequence;
+    model.queued = model.queued.filter((each) => !isIt(each.header));
     return;
   }
   const command = decodeStreamCommand(bytes);
@@ -152,9 +195,12 @@ function apply(model: Model, index: number, bytes: Uint8Array): void {
       if (model.isClosed) return;
       const id = model.ids.get(command.producer) ?? index;
       model.ids.set(command.producer, id);
-      const session = model.sessions.get(id) ?? { epoch: 0, last: 0 };
-      model.sessions.set(id, { ...session, epoch: session.epoch + 1 });
-      return;
+      const { epoch, last } = model.sessions.get(id) ?? { epoch: 0, last: 0 };
+      const session = { epoch: epoch + 1, last, openedBy: command.origin.member };
+      model.sessions.set(id, session);
+      const fenced = model.queued.find((each) => isFenced(each, id, session));
+      model.queued = model.queued.filter(({ header }) => header.producerId !== id);
+      return fenced;
     }
     case "open-subscription": {
       const key = `${command.member}/${command.subscription}`;
@@ -174,6 +220,7 @@ function apply(model: Model, index: number, bytes: Uint8Array): void {
       return;
     case "close":
       model.isClosed = true;
+      model.queued = [];
       return;
     case "remove-member":
       for (const key of [...model.subscriptions.keys()]) {
@@ -198,6 +245,11 @@ function takeOver(model: Model, member: MemberId): void {
       offset: Math.min(known.offset, offset),
     });
   }
+}
+
+/** A session of another node knows nothing of what waits here. */
+function isFenced({ member, header }: Queued, producerId: number, { openedBy, epoch }: Session): boolean {
+  return header.producerId === producerId && header.epoch < epoch && openedBy === member;
 }
 
 /** True where the batch comes into the stream. */

@@ -4,6 +4,7 @@
  */
 
 import { crc32c } from "../../src/core/crc32c.ts";
+import type { DurableFile } from "../disk.ts";
 
 export interface FiledGroup {
   readonly generation: number;
@@ -26,48 +27,107 @@ export interface WalFiles {
   readonly groups: ReadonlyMap<number, FiledGroup>;
   /** The group of each record of the outbox that is not let go. */
   readonly outbox: ReadonlyMap<number, number>;
+  /** Groups that have a tombstone. */
+  readonly closed: ReadonlySet<number>;
+}
+
+interface Found extends WalFiles {
+  readonly groups: Map<number, FiledGroup>;
+  readonly outbox: Map<number, number>;
+  readonly closed: Set<number>;
+}
+
+function nothingFound(): Found {
+  return { groups: new Map(), outbox: new Map(), closed: new Set() };
 }
 
 /** Null where a file cannot be read to its end: it is torn or damaged, and recovery has to say what that means. */
 export function readWalFiles(segments: readonly Uint8Array[]): WalFiles | null {
-  const groups = new Map<number, FiledGroup>();
-  const outbox = new Map<number, number>();
-  for (const bytes of segments) {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    let at = FILE_HEADER_BYTES;
-    while (at < bytes.length) {
-      if (bytes.length - at < BATCH_HEADER_BYTES || view.getUint32(at) !== BATCH_MAGIC) return null;
-      const headerBytes = view.getUint32(at + 8);
-      const next = at + headerBytes + view.getUint32(at + 40);
-      if (headerBytes < BATCH_HEADER_BYTES || next > bytes.length) return null;
-      const crc = crc32c(
-        bytes,
-        at + HEADER_CRC_AT + 4,
-        at + headerBytes,
-        crc32c(bytes, at, at + HEADER_CRC_AT),
-      );
-      if (crc !== view.getUint32(at + HEADER_CRC_AT)) return null;
-      const records = new Records(view, at + BATCH_HEADER_BYTES, groups, outbox);
-      for (let left = view.getUint32(at + 56); left > 0; left--) {
-        if (!records.next()) return null;
-      }
-      at = next;
+  const found = nothingFound();
+  for (const bytes of segments) if (!readSegment(bytes, FILE_HEADER_BYTES, found)) return null;
+  return found;
+}
+
+/** A segment as far as it has been read. */
+interface Known {
+  readonly file: DurableFile;
+  readonly bytes: number;
+}
+
+/**
+ * The files of one log, read time and again: where nothing has changed but that something was added behind, only that is read.
+ * What it returns is lent until the next time.
+ */
+export class WalReading {
+  #known: readonly Known[] = [];
+  #found = nothingFound();
+
+  /** As `readWalFiles`; `files` oldest first. */
+  read(files: readonly DurableFile[]): WalFiles | null {
+    if (!this.#isContinued(files)) {
+      this.#known = [];
+      this.#found = nothingFound();
     }
+    const before = this.#known;
+    this.#known = [];
+    for (const [i, { bytes }] of files.entries()) {
+      const from = before[i]?.bytes ?? FILE_HEADER_BYTES;
+      if (!readSegment(bytes, from, this.#found)) return null;
+    }
+    this.#known = files.map((file) => ({ file, bytes: Math.max(FILE_HEADER_BYTES, file.bytes.length) }));
+    return this.#found;
   }
-  return { groups, outbox };
+
+  /** True where all that was read is as it was, and only its last segment may have grown. */
+  #isContinued(files: readonly DurableFile[]): boolean {
+    const last = this.#known.length - 1;
+    if (last < 0 || files.length <= last) return false;
+    return this.#known.every(({ file, bytes }, i) => {
+      const now = files[i]!;
+      return now.inode === file.inode && now.rewrites === file.rewrites &&
+        (i === last ? now.bytes.length >= bytes : now.bytes.length === bytes);
+    });
+  }
+}
+
+/** Reads batches from an offset on; false where it does not come to the end. */
+function readSegment(bytes: Uint8Array, from: number, found: Found): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = from;
+  while (at < bytes.length) {
+    if (bytes.length - at < BATCH_HEADER_BYTES || view.getUint32(at) !== BATCH_MAGIC) return false;
+    const headerBytes = view.getUint32(at + 8);
+    const next = at + headerBytes + view.getUint32(at + 40);
+    if (headerBytes < BATCH_HEADER_BYTES || next > bytes.length) return false;
+    const crc = crc32c(
+      bytes,
+      at + HEADER_CRC_AT + 4,
+      at + headerBytes,
+      crc32c(bytes, at, at + HEADER_CRC_AT),
+    );
+    if (crc !== view.getUint32(at + HEADER_CRC_AT)) return false;
+    const records = new Records(view, at + BATCH_HEADER_BYTES, found);
+    for (let left = view.getUint32(at + 56); left > 0; left--) {
+      if (!records.next()) return false;
+    }
+    at = next;
+  }
+  return true;
 }
 
 class Records {
   readonly #view: DataView;
   readonly #groups: Map<number, FiledGroup>;
   readonly #outbox: Map<number, number>;
+  readonly #closed: Set<number>;
   #at: number;
 
-  constructor(view: DataView, at: number, groups: Map<number, FiledGroup>, outbox: Map<number, number>) {
+  constructor(view: DataView, at: number, { groups, outbox, closed }: Found) {
     this.#view = view;
     this.#at = at;
     this.#groups = groups;
     this.#outbox = outbox;
+    this.#closed = closed;
   }
 
   /** False where the record is none that is known. */
@@ -77,10 +137,13 @@ class Records {
       case 1:
         this.#open(this.#u64(), this.#u64());
         return true;
-      case 2:
-        this.#groups.delete(this.#u64());
+      case 2: {
+        const group = this.#u64();
+        this.#groups.delete(group);
+        this.#closed.add(group);
         this.#at += 8;
         return true;
+      }
       case 3:
         this.#base(this.#group());
         return true;

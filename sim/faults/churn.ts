@@ -25,6 +25,8 @@ const RETRY_MS = 200;
 const USED_PER_MILLION = 500_000;
 /** Until an operator believes that what should have happened did not. */
 const LOOK_MS = 100;
+/** Members that leave while a group that is to do without them cannot agree on that. */
+const STALLS_PER_MILLION = 800_000;
 const STREAM_RETENTION_BYTES = 64 * 1024 * 1024;
 const STREAMS_LIMIT = 5;
 /** Streams of a run that are closed, and of those the ones that are dropped at once, whatever they hold. */
@@ -79,7 +81,9 @@ export class ChurnFaults implements Faults {
     const task = this.#taskOf(kind, strike);
     if (task === null) return null;
     this.#operator.begin(task.what, this.#counted(kind, task.script));
-    return NOTHING_TO_UNDO;
+    const stalls = kind === "leave" &&
+      this.#world.prf.site(`${strike.site}/stall`).chance(STALLS_PER_MILLION);
+    return (stalls ? this.#machines.stallNextChange(strike) : null) ?? NOTHING_TO_UNDO;
   }
 
   /** Hosts of members that nobody has asked to be removed. */
@@ -218,7 +222,7 @@ export class ChurnFaults implements Faults {
     const life = lifeOf(name, this.#control.lives(name));
     const group = this.#control.groupOf(life);
     const { effects } = this.#workload;
-    effects.closed.add(life);
+    this.#workload.closeStream(life);
     if (discard) effects.discarded.add(life);
     const isOpen = () => this.#control.streams().some((each) => each.group === group && !each.closed);
     while (isOpen()) {
@@ -262,7 +266,7 @@ export class ChurnFaults implements Faults {
       yield* pause(RETRY_MS);
     }
     const life = lifeOf(name, lives + 1);
-    this.#workload.beginStream({ name: life, source: source!, targets, awaited: false });
+    this.#workload.beginStream({ name: life, source: source!, targets, awaited: [] });
   }
 
   // Going.

@@ -7,6 +7,9 @@ import type { Faults, Strike, Undo } from "./strike.ts";
 
 /** At most so much room is left on a disk that gets full. */
 const ROOM_BYTES = 2048;
+/** Disks that hang until whoever leads on them must have noticed; others may be back before. */
+const LONG_HANGS_PER_MILLION = 500_000;
+const LONG_HANG_ELECTIONS = 8;
 
 export class DiskTroubles implements Faults {
   readonly #world: World;
@@ -18,9 +21,11 @@ export class DiskTroubles implements Faults {
   }
 
   inject(kind: FaultKind, strike: Strike): Undo | null {
-    const host = strike.one(this.#world.hosts);
+    const { hosts } = this.#world;
+    const isLong = kind === "hung-disk" && strike.draws.chance(LONG_HANGS_PER_MILLION);
+    const host = (isLong ? strike.one(hosts.filter(leads)) : undefined) ?? strike.one(hosts);
     if (host === undefined) return null;
-    if (kind === "hung-disk") return this.#hang(strike, host);
+    if (kind === "hung-disk") return this.#hang(strike, host, isLong);
     if (kind === "full-disk") return this.#fill(strike, host);
     return null;
   }
@@ -34,11 +39,13 @@ export class DiskTroubles implements Faults {
     faults.syncFailurePerMillion = 0;
   }
 
-  #hang(strike: Strike, host: Host): Undo {
+  #hang(strike: Strike, host: Host, isLong: boolean): Undo {
     const { disk } = host;
     const before = disk.counts.hung;
+    const longMs = isLong ? LONG_HANG_ELECTIONS * this.#regime.settings.raft.electionTimeoutMs : 0;
+    strike.lengthMs += longMs;
     disk.faults.hungUntilUs = this.#world.nowUs +
-      1000 * (50 + strike.draws.exponential(this.#regime.faultLengthMs));
+      1000 * (50 + longMs + strike.draws.exponential(this.#regime.faultLengthMs));
     return () => {
       disk.faults.hungUntilUs = 0;
       if (disk.counts.hung > before) this.#world.ledger.strike("hung-disk");
@@ -54,4 +61,9 @@ export class DiskTroubles implements Faults {
       this.#world.ledger.strike("full-disk", disk.counts.full - before);
     };
   }
+}
+
+/** True where a host leads any group. */
+function leads(host: Host): boolean {
+  return host.node?.inspect().groups.some((group) => group.role === "leader") ?? false;
 }

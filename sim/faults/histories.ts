@@ -8,7 +8,7 @@ import { CONTROL_GROUP } from "../../src/core/ids.ts";
 import type { GroupInspection } from "../../src/node/inspection.ts";
 import type { Host } from "../host.ts";
 import type { Regime } from "../regime.ts";
-import type { Caller, Calls } from "../workloads/clients.ts";
+import { type Calls, NOBODY } from "../workloads/clients.ts";
 import { NOISE_KEY } from "../workloads/noise.ts";
 import type { World } from "../world.ts";
 import type { FaultKind } from "./kinds.ts";
@@ -31,8 +31,10 @@ const STRANDED_SNAPSHOT_ENTRIES_LIMIT = 64;
 const STRANDED_ELECTIONS = 15;
 const LOOK_MS = 5;
 
-/** Waits for nothing. */
-const NOBODY: Caller = { onReply() {}, onPush() {}, onLost() {} };
+/** As many are far more than an election that is lost leaves behind. */
+const OVERTAKEN_WRITES_LIMIT = 20;
+/** In which two are elected, one after the other. */
+const TWO_LEADERS_ELECTIONS = 10;
 
 export class Histories implements Faults {
   readonly #world: World;
@@ -55,6 +57,7 @@ export class Histories implements Faults {
     if (kind === "power-everywhere") return this.#powerEverywhere(strike, up);
     if (kind === "crash-with-late-peers") return this.#crashWithLatePeers(strike, up);
     if (kind === "stranded-leader") return this.#strandLeader(strike, up);
+    if (kind === "figure-8") return this.#leadTwice(strike, up);
     return null;
   }
 
@@ -114,22 +117,9 @@ export class Histories implements Faults {
     if (leader === undefined || others.length < 2 || snapshotEntries > STRANDED_SNAPSHOT_ENTRIES_LIMIT) {
       return null;
     }
-    for (const other of others) {
-      this.#wires.cut(leader, other);
-      this.#wires.cut(other, leader);
-    }
+    const comeBack = this.#wires.cutOff(leader);
     for (let left = strike.draws.between(10, STRANDED_WRITES_LIMIT); left > 0; left--) this.#write(leader);
-    let isBack = false;
-    const comeBack = () => {
-      if (isBack) return;
-      isBack = true;
-      for (const other of others) {
-        this.#wires.open(leader, other, 1);
-        this.#wires.open(other, leader, 1);
-      }
-    };
     const look = () => {
-      if (isBack) return;
       const own = controlOf(leader);
       const next = own === undefined ? undefined : others.find((other) => isLater(own, controlOf(other)));
       if (next !== undefined && isOvertaken(own!, controlOf(next)!)) {
@@ -143,6 +133,41 @@ export class Histories implements Faults {
     look();
     strike.lengthMs += STRANDED_ELECTIONS * this.#regime.settings.raft.electionTimeoutMs;
     return comeBack;
+  }
+
+  /**
+   * A leader is cut off with entries that nobody else has; as soon as the next one is elected that is cut off in its place, with
+   * an entry of its term that nobody else has. The first leads once more, and its older entries take the place of the
+   * newer one (Raft paper, figure 8).
+   */
+  #leadTwice(strike: Strike, up: readonly Host[]): Undo | null {
+    const first = strike.one(up.filter((host) => !host.isPaused && controlOf(host)?.role === "leader"));
+    const others = up.filter((host) => host !== first);
+    if (first === undefined || others.length < 2) return null;
+    let comeBack = this.#wires.cutOff(first);
+    for (let left = strike.draws.between(1, OVERTAKEN_WRITES_LIMIT); left > 0; left--) this.#write(first);
+    const { term } = controlOf(first)!;
+    const leadsAfter = (host: Host, before: number) => {
+      const control = controlOf(host);
+      return control?.role === "leader" && control.term > before;
+    };
+    const stopWatching = this.#machines.awaitFirst(others, (host) => leadsAfter(host, term), (next) => {
+      const openFirst = comeBack;
+      comeBack = this.#wires.cutOff(next);
+      openFirst();
+      const between = controlOf(next)!.term;
+      const look = () => {
+        if (!up.some((host) => leadsAfter(host, between))) return strike.later(1000 * LOOK_MS, look);
+        if (leadsAfter(first, between)) this.#world.ledger.strike(strike.kind);
+        strike.end();
+      };
+      look();
+    });
+    strike.lengthMs += TWO_LEADERS_ELECTIONS * this.#regime.settings.raft.electionTimeoutMs;
+    return () => {
+      stopWatching();
+      comeBack();
+    };
   }
 
   #write(host: Host): void {

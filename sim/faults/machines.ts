@@ -1,5 +1,7 @@
 /** Faults of whole machines: processes that die or stop, power that goes at the worst moment, turns that do not come. */
+import type { MemberId } from "../../src/core/ids.ts";
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { majorityOf } from "../../src/raft/mod.ts";
 import type { Host } from "../host.ts";
 import { SECTOR_BYTES } from "../inode.ts";
 import type { Draws } from "../prf.ts";
@@ -7,6 +9,9 @@ import type { Regime } from "../regime.ts";
 import type { World } from "../world.ts";
 import type { FaultKind } from "./kinds.ts";
 import { type Faults, NOTHING_TO_UNDO, type Strike, type Undo } from "./strike.ts";
+
+/** Who is no member has this id. */
+const NOBODY = 0 as MemberId;
 
 /** A host that is waited for to come to what is best struck in. */
 interface Ambush {
@@ -21,6 +26,12 @@ const LARGE_SYNCS_PER_MILLION = 700_000;
 const SILENT_ELECTIONS = 3;
 /** So many election timeouts longer than other strikes those last that wait for something to come about. */
 const LURKING_ELECTIONS = 10;
+
+/** Processes that end before their node has said goodbye to anybody; the others end so much later. */
+const STOPS_AT_ONCE_PER_MILLION = 300_000;
+const GOODBYE_MEAN_MS = 200;
+/** Between two of a rolling restart. */
+const RESTART_MS = 500;
 
 export class MachineFaults implements Faults {
   readonly #world: World;
@@ -43,7 +54,9 @@ export class MachineFaults implements Faults {
       case "pause":
         return this.#pause(strike, up.filter((host) => !host.isPaused));
       case "stop":
-        return this.#stopFor(strike.one(up));
+        return this.#stopFor(strike, strike.one(up));
+      case "rolling-restart":
+        return this.#restartAll(strike, strike.choose(up, up.length));
       case "crash-process":
         return this.#crashSome(strike, strike.choose(up, 1));
       case "crash-power":
@@ -56,11 +69,18 @@ export class MachineFaults implements Faults {
       case "hang-in-election":
         return this.#strikeInElection(strike, up);
       case "crash-in-overwrite":
-        return this.#crashWhen(strike, up, overwrites);
+        return this.#strikeWhen(strike, up, overwrites);
       case "crash-in-install":
-        return this.#crashWhen(strike, up, installs);
+        return this.#strikeWhen(strike, up, installs);
+      case "stall-in-change":
+        return this.stallNextChange(strike);
     }
     return null;
+  }
+
+  /** The next change of who counts in a group does not get on for a while. */
+  stallNextChange(strike: Strike): Undo | null {
+    return this.#strikeWhen(strike, this.#world.hosts.filter((host) => host.isUp && leads(host)), changes);
   }
 
   crash(host: Host, isPowerLost: boolean, draws: Draws): void {
@@ -79,8 +99,10 @@ export class MachineFaults implements Faults {
     this.#onDown(host);
   }
 
+  /** A node that is told to stop, by a process that does not wait for it. */
   stop(host: Host): void {
     host.stop();
+    host.crash(false);
     this.#onDown(host);
   }
 
@@ -103,6 +125,29 @@ export class MachineFaults implements Faults {
     if (ambush === undefined || !host.isUp || !ambush.hasCome()) return;
     this.#ambushes.delete(host);
     ambush.perform();
+  }
+
+  /**
+   * Calls `perform` with the first of these hosts to which it has come, right after that turn; where something is waited for at a
+   * host already it is not looked at.
+   */
+  awaitFirst(
+    hosts: readonly Host[],
+    hasCome: (host: Host) => boolean,
+    perform: (host: Host) => void,
+  ): Undo {
+    const watched = hosts.filter((host) => !this.#ambushes.has(host));
+    const stop = () => {
+      for (const host of watched.splice(0)) this.#ambushes.delete(host);
+    };
+    for (const host of watched) {
+      const act = () => {
+        stop();
+        perform(host);
+      };
+      this.#ambushes.set(host, { hasCome: () => hasCome(host), perform: act });
+    }
+    return stop;
   }
 
   #crashMany(strike: Strike, up: readonly Host[]): Undo | null {
@@ -182,8 +227,11 @@ export class MachineFaults implements Faults {
     };
   }
 
-  /** Waits until something has come about in a group anywhere, and takes that power away about when it becomes durable. */
-  #crashWhen(
+  /**
+   * Waits until something has come about in a group anywhere, and takes that power away about when it becomes durable; or where it
+   * is a change of who counts, keeps those from hearing of it who could make it one for good.
+   */
+  #strikeWhen(
     strike: Strike,
     hosts: readonly Host[],
     hasComeAbout: (before: GroupState, now: GroupState) => boolean,
@@ -192,21 +240,39 @@ export class MachineFaults implements Faults {
     if (watched.length === 0) return null;
     const afterUs = strike.draws.below(this.#withinUs + 1);
     strike.lengthMs += LURKING_ELECTIONS * this.#regime.settings.raft.electionTimeoutMs;
-    const stopWatching = () => {
-      for (const host of watched) this.#ambushes.delete(host);
+    const watches = new Map(watched.map((host) => [host, watch(host, hasComeAbout)]));
+    const found = new Map<Host, GroupState>();
+    const hasCome = (host: Host) => {
+      const group = watches.get(host)!();
+      if (group !== undefined) found.set(host, group);
+      return group !== undefined;
     };
-    let struck: Host | null = null;
-    for (const host of watched) {
-      const perform = () => {
-        stopWatching();
-        struck = host;
+    let undo = NOTHING_TO_UNDO;
+    const stopWatching = this.awaitFirst(watched, hasCome, (host) => {
+      if (strike.kind === "crash-in-overwrite" || strike.kind === "crash-in-install") {
+        undo = () => this.restart(host);
         this.#crashLater(strike, host, afterUs);
-      };
-      this.#ambushes.set(host, { hasCome: watch(host, hasComeAbout), perform });
-    }
+      } else undo = this.#stallChange(strike, host, found.get(host)!);
+    });
     return () => {
       stopWatching();
-      if (struck !== null) this.restart(struck);
+      undo();
+    };
+  }
+
+  /** So many voters of the group fall silent that those who are left with its leader are no majority. */
+  #stallChange(strike: Strike, leader: Host, { configuration: { incoming } }: GroupState): Undo {
+    const votes = (host: Host) =>
+      host !== leader && incoming.includes(host.node?.inspect().memberId ?? NOBODY);
+    const others = this.#world.hosts.filter((host) => host.isUp && votes(host));
+    const silent = strike.choose(others, Math.max(0, others.length + 2 - majorityOf(incoming.length)));
+    if (silent.length === 0) return NOTHING_TO_UNDO;
+    this.#world.ledger.strike("stall-in-change");
+    const { electionTimeoutMs } = this.#regime.settings.raft;
+    const forMs = SILENT_ELECTIONS * electionTimeoutMs + strike.draws.exponential(this.#regime.faultLengthMs);
+    for (const host of silent) host.pause(this.#world.nowUs + 1000 * forMs);
+    return () => {
+      for (const host of silent) host.resume();
     };
   }
 
@@ -215,11 +281,40 @@ export class MachineFaults implements Faults {
     return 2 * this.#regime.disk.deviceMeanUs + this.#regime.wire.latencyUs;
   }
 
-  #stopFor(host: Host | undefined): Undo | null {
+  /** One after the other is stopped and started again, as for a new version: in the end each has seen others leave and come. */
+  #restartAll(strike: Strike, hosts: readonly Host[]): Undo {
+    strike.lengthMs += hosts.length * RESTART_MS;
+    let undo = NOTHING_TO_UNDO;
+    const next = (at: number) => {
+      undo();
+      undo = NOTHING_TO_UNDO;
+      const host = hosts[at];
+      if (host === undefined) return;
+      if (host.isUp) undo = this.#stopFor(strike, host) ?? NOTHING_TO_UNDO;
+      if (undo !== NOTHING_TO_UNDO) this.#world.ledger.strike("rolling-restart");
+      strike.later(1000 * RESTART_MS, () => next(at + 1));
+    };
+    next(0);
+    return () => undo();
+  }
+
+  /** The node says goodbye, and its process ends a while later or at once, whether all of that has left or not. */
+  #stopFor(strike: Strike, host: Host | undefined): Undo | null {
     if (host === undefined) return null;
-    this.stop(host);
+    const { incarnation } = host;
+    host.stop();
     this.#world.ledger.strike("stop");
-    return () => this.restart(host);
+    const end = () => {
+      if (!host.isUp || host.incarnation !== incarnation) return;
+      host.crash(false);
+      this.#onDown(host);
+    };
+    if (strike.draws.chance(STOPS_AT_ONCE_PER_MILLION)) end();
+    else strike.later(1000 * strike.draws.exponential(GOODBYE_MEAN_MS), end);
+    return () => {
+      end();
+      this.restart(host);
+    };
   }
 
   #pause(strike: Strike, hosts: readonly Host[]): Undo | null {
@@ -236,17 +331,17 @@ function leads(host: Host): boolean {
   return groupsOf(host).some((group) => group.role === "leader");
 }
 
-/** To be asked after each turn: whether one of the host's groups has changed so since the last. What a restart makes is no change. */
+/** To be asked after each turn: which of the host's groups has changed so since the last. What a restart makes is no change. */
 function watch(
   host: Host,
   hasComeAbout: (before: GroupState, now: GroupState) => boolean,
-): () => boolean {
+): () => GroupState | undefined {
   const { incarnation } = host;
   let before = statesOf(host);
   return () => {
-    if (host.incarnation !== incarnation) return false;
+    if (host.incarnation !== incarnation) return undefined;
     const [last, now] = [before, before = statesOf(host)];
-    return now.some((group) => {
+    return now.find((group) => {
       const known = last.find((each) => each.group === group.group);
       return known !== undefined && hasComeAbout(known, group);
     });
@@ -263,8 +358,15 @@ function installs(before: GroupState, now: GroupState): boolean {
   return now.isInstalling && !before.isInstalling;
 }
 
+/** A leader counts by another configuration than before, which is not committed yet. */
+function changes(before: GroupState, now: GroupState): boolean {
+  if (now.role !== "leader" || before.role !== "leader") return false;
+  return JSON.stringify(now.configuration) !== JSON.stringify(before.configuration);
+}
+
 /** What is compared of a group from one turn to the next. */
-interface GroupState extends Pick<GroupInspection, "group" | "base" | "last" | "isInstalling"> {
+interface GroupState
+  extends Pick<GroupInspection, "group" | "role" | "base" | "last" | "isInstalling" | "configuration"> {
   /** 0 where the log is empty above its base. */
   readonly lastTerm: number;
   /** As it is now. */
@@ -272,9 +374,9 @@ interface GroupState extends Pick<GroupInspection, "group" | "base" | "last" | "
 }
 
 function statesOf(host: Host): GroupState[] {
-  return groupsOf(host).map(({ group, base, last, isInstalling, entry }) => {
+  return groupsOf(host).map(({ group, role, base, last, isInstalling, configuration, entry }) => {
     const termAt = (index: GroupInspection["last"]) => entry(index)?.term ?? 0;
-    return { group, base, last, isInstalling, lastTerm: termAt(last), termAt };
+    return { group, role, base, last, isInstalling, configuration, lastTerm: termAt(last), termAt };
   });
 }
 

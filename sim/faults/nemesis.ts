@@ -15,6 +15,7 @@ import { ChurnFaults, type Mesh } from "./churn.ts";
 import { ClientFaults } from "./clients.ts";
 import { ClockTroubles } from "./clocks.ts";
 import { DiskTroubles } from "./disks.ts";
+import { ElectionFaults } from "./elections.ts";
 import { Histories } from "./histories.ts";
 import type { FaultKind } from "./kinds.ts";
 import { MachineFaults } from "./machines.ts";
@@ -27,6 +28,8 @@ import { WireFaults } from "./wires.ts";
 const HAPPENS_PER_MILLION = 990_000;
 /** A strike falls anywhere in so many intervals after its turn: as irregular as if each came by itself. */
 const WINDOW_INTERVALS = 4;
+/** Of what has decayed at rest: the others find it as they read. */
+const FOUND_AT_START_PER_MILLION = 500_000;
 /** Until a node that ended by itself is started again. */
 const SUPERVISOR_US = 200_000;
 
@@ -39,6 +42,7 @@ export class Nemesis implements Target {
   readonly #disks: DiskTroubles;
   readonly #clocks: ClockTroubles;
   readonly #histories: Histories;
+  readonly #elections: ElectionFaults;
   readonly #rot: RotFaults;
   readonly #churn: ChurnFaults;
   readonly #clients: ClientFaults;
@@ -58,6 +62,7 @@ export class Nemesis implements Target {
     this.#disks = new DiskTroubles(world, regime);
     this.#clocks = new ClockTroubles(world, regime);
     this.#histories = new Histories(world, regime, this.#machines, this.#wires, workload.calls);
+    this.#elections = new ElectionFaults(world, regime, this.#machines, this.#wires, workload.calls);
     this.#rot = new RotFaults(world, this.#machines);
     this.#clients = new ClientFaults(world, workload.calls);
   }
@@ -107,6 +112,20 @@ export class Nemesis implements Target {
   unearth(host: Host): void {
     this.#machines.off.delete(host);
     this.#machines.restart(host);
+  }
+
+  get rottenHost(): Host {
+    return this.#rot.host;
+  }
+
+  /** Much of what that host's log holds is damaged while it rests; false where that must not be. It may find out as it starts. */
+  decay(): boolean {
+    const draws = this.#world.prf.site("decay/strike");
+    if (!this.#rot.decay(draws)) return false;
+    this.#world.ledger.try("flipped-bit");
+    this.#world.ledger.strike("flipped-bit");
+    if (draws.chance(FOUND_AT_START_PER_MILLION)) this.supervise(this.#rot.host);
+    return true;
   }
 
   /** Looks at a host after its turn. */
@@ -183,6 +202,7 @@ export class Nemesis implements Target {
     switch (kind) {
       case "pause":
       case "stop":
+      case "rolling-restart":
       case "crash-process":
       case "crash-power":
       case "crash-in-sync":
@@ -190,6 +210,7 @@ export class Nemesis implements Target {
       case "crash-in-overwrite":
       case "crash-in-install":
       case "hang-in-election":
+      case "stall-in-change":
       case "crash-many":
         return this.#machines;
       case "hung-disk":
@@ -203,7 +224,11 @@ export class Nemesis implements Target {
       case "power-everywhere":
       case "crash-with-late-peers":
       case "stranded-leader":
+      case "figure-8":
         return this.#histories;
+      case "joint-election":
+      case "late-words":
+        return this.#elections;
       case "transfer-leadership":
       case "open-stream":
       case "close-stream":

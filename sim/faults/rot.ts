@@ -10,6 +10,7 @@ import { readWalFiles } from "../checkers/wal_files.ts";
 import type { Host } from "../host.ts";
 import { SECTOR_BYTES } from "../inode.ts";
 import { type Extent, payloadsIn } from "../wal_layout.ts";
+import type { Draws } from "../prf.ts";
 import type { World } from "../world.ts";
 import type { FaultKind } from "./kinds.ts";
 import type { MachineFaults } from "./machines.ts";
@@ -23,6 +24,8 @@ const RESTARTS_PER_MILLION = 500_000;
 const UNREADABLE_PER_MILLION = 300_000;
 /** Three times what a node waits before it seals its log. */
 const AT_REST_MS = 1_500;
+/** How much of a log decays with its last content: nothing else, some of it, all. */
+const DECAYED_PER_MILLION = [0, 200_000, 1_000_000];
 /** So often the host is looked at, so long apart. */
 const LOOKS = 600;
 const LOOK_MS = 5;
@@ -41,8 +44,13 @@ export class RotFaults implements Faults {
     this.#machines = machines;
   }
 
+  /** The one machine of this run whose disk is bad. */
+  get host(): Host {
+    return this.#world.prf.site("rot/host").pick(this.#world.hosts);
+  }
+
   inject(kind: FaultKind, strike: Strike): Undo | null {
-    const host = this.#world.prf.site("rot/host").pick(this.#world.hosts);
+    const { host } = this;
     if (kind === "flip-before-read") return this.#flipBeforeRead(strike, host);
     strike.lengthMs += LOOKS * LOOK_MS;
     this.#lookFor(kind, strike, host, LOOKS);
@@ -54,7 +62,7 @@ export class RotFaults implements Faults {
     const { disk } = host;
     if (disk.beforeRead !== null) return null;
     disk.beforeRead = (path, at, length) => {
-      const wanted = placesIn(host).filter((place) =>
+      const wanted = placesIn(this.#world, host).filter((place) =>
         place.path === path && place.at < at + length && at < place.at + place.length
       );
       if (wanted.length === 0 || !hasCopiesElsewhere(host)) return;
@@ -62,7 +70,7 @@ export class RotFaults implements Faults {
       const place = strike.draws.pick(wanted);
       const from = Math.max(at, place.at);
       const to = Math.min(at + length, place.at + place.length);
-      this.#flip(strike, host, path, strike.draws.between(from, to - 1));
+      this.#flip(strike.draws, host, path, strike.draws.between(from, to - 1));
       this.#world.ledger.strike(strike.kind);
     };
     strike.lengthMs += LOOKS * LOOK_MS;
@@ -71,8 +79,21 @@ export class RotFaults implements Faults {
     };
   }
 
-  #flip(strike: Strike, host: Host, path: string, at: number): void {
-    host.disk.damage(path, at, new Uint8Array([1 << strike.draws.below(8)]));
+  /** A log at rest loses its last content and others with it; false where it is not at rest or nothing of it has copies. */
+  decay(draws: Draws): boolean {
+    const { host } = this;
+    if (!isAtRest(this.#world, host) || !hasCopiesElsewhere(host)) return false;
+    const places = placesIn(this.#world, host);
+    const share = draws.pick(DECAYED_PER_MILLION);
+    for (const [i, { path, at, length }] of places.entries()) {
+      const isLast = i === places.length - 1;
+      if (isLast || draws.chance(share)) this.#flip(draws, host, path, at + draws.below(length));
+    }
+    return places.length > 0;
+  }
+
+  #flip(draws: Draws, host: Host, path: string, at: number): void {
+    host.disk.damage(path, at, new Uint8Array([1 << draws.below(8)]));
     this.#world.note(host, `a bit of ${path} flips at ${at}`);
   }
 
@@ -93,13 +114,13 @@ export class RotFaults implements Faults {
   }
 
   #flipBit(strike: Strike, host: Host): boolean {
-    const places = placesIn(host);
+    const places = placesIn(this.#world, host);
     if (places.length === 0) return false;
     const place = strike.draws.pick(places);
     const { path, at, length } = place;
     const where = at + strike.draws.below(length);
     if (this.#loseSector(strike, host, place)) return true;
-    this.#flip(strike, host, path, where);
+    this.#flip(strike.draws, host, path, where);
     return true;
   }
 
@@ -117,7 +138,7 @@ export class RotFaults implements Faults {
 
   /** What was meant for one place lies in another; the first has what was there before it: nothing. */
   #misdirect(strike: Strike, host: Host): boolean {
-    const places = placesIn(host);
+    const places = placesIn(this.#world, host);
     if (places.length < 2) return false;
     const [from, to] = [strike.draws.pick(places), strike.draws.pick(places)];
     if (from === to) return false;
@@ -139,7 +160,7 @@ export class RotFaults implements Faults {
     const { length } = host.disk.durableBytes(path);
     const at = strike.draws.below(length);
     if (this.#loseSector(strike, host, { path, at: 0, length })) return true;
-    this.#flip(strike, host, path, at);
+    this.#flip(strike.draws, host, path, at);
     return true;
   }
 }
@@ -164,10 +185,17 @@ function isAllOpen(host: Host, groups: readonly GroupInspection[]): boolean {
     [...files.groups.keys()].every((id) => groups.some(({ group }) => group === id));
 }
 
-function placesIn(host: Host): Place[] {
-  // A log that has been still for so long is sealed: its last batch is a seal, and the one before it was durable.
-  const isAtRest = !host.isPaused && host.world.nowUs - host.disk.writtenUs >= 1000 * AT_REST_MS;
+function placesIn(world: World, host: Host): Place[] {
+  // Of a log at rest the last batch is a seal, and the one before it was durable.
+  const withLast = isAtRest(world, host);
   return host.disk.filesIn(LOG_FOLDER).flatMap((path) =>
-    payloadsIn(host.disk.durableBytes(path), isAtRest).map((extent) => ({ path, ...extent }))
+    payloadsIn(host.disk.durableBytes(path), withLast).map((extent) => ({ path, ...extent }))
   );
+}
+
+/** A log that has been still for so long is sealed, where nothing kept it from that. */
+function isAtRest({ nowUs }: World, host: Host): boolean {
+  const { disk, isPaused } = host;
+  return !isPaused && disk.isWritten && disk.faults.capacityBytes === Infinity &&
+    nowUs - disk.writtenUs >= 1000 * AT_REST_MS;
 }

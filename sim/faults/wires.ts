@@ -69,6 +69,24 @@ export class WireFaults implements Faults {
     if (wire.cuts === 0) this.#world.network.onWireOpened(from, to);
   }
 
+  /** Cuts a host off from all others, both ways. */
+  cutOff(host: Host): Undo {
+    const others = this.hosts.filter((other) => other !== host);
+    for (const other of others) {
+      this.cut(host, other);
+      this.cut(other, host);
+    }
+    let isOpen = false;
+    return () => {
+      if (isOpen) return;
+      isOpen = true;
+      for (const other of others) {
+        this.open(host, other, 1);
+        this.open(other, host, 1);
+      }
+    };
+  }
+
   /** Cuts off what is outside of `core`, from the core and from each other. */
   isolate(core: ReadonlySet<Host>): void {
     for (const from of this.#world.hosts) {

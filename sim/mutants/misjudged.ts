@@ -57,15 +57,6 @@ export const MISJUDGED: readonly Mutant[] = [
     }],
   },
   {
-    id: "both-keep-their-own",
-    says: "of two sessions that two nodes opened to each other, each keeps the one that it dialled",
-    edits: [{
-      file: "src/link/duplicates.ts",
-      from: "newer.inbound !== (self < peer.member.number);",
-      to: "newer.inbound === (self < 0);",
-    }],
-  },
-  {
     id: "old-member-id-accepted",
     says: "a node with the name of a member is taken for it, whatever member it says to be",
     edits: [{
@@ -84,15 +75,6 @@ export const MISJUDGED: readonly Mutant[] = [
     }],
   },
   {
-    id: "removal-finished-early",
-    says: "a member is removed before it is committed that the control group counts without it",
-    edits: [{
-      file: "src/node/reconciler.ts",
-      from: "  if (status.commit < status.configurationIndex) return;\n  group.propose(",
-      to: "  group.propose(",
-    }],
-  },
-  {
     id: "released-early",
     says: "who leaves is let go before it is committed that a stream counts without it",
     edits: [{
@@ -108,20 +90,6 @@ export const MISJUDGED: readonly Mutant[] = [
       file: "src/node/disk_watch.ts",
       from: "this.#limitMs = limitMs;",
       to: "this.#limitMs = 10_000 * limitMs;",
-    }],
-  },
-  {
-    id: "chunks-mixed",
-    says: "chunks of two snapshots at the same entry are put together, and the whole is not verified",
-    edits: [{
-      file: "src/node/snapshot_transfer.ts",
-      from: "partial.index === index && partial.term === term &&\n" +
-        "      partial.stateBytes === stateBytes && partial.stateCrc === stateCrc;",
-      to: "partial.index === index && partial.term === term;",
-    }, {
-      file: "src/node/snapshot_transfer.ts",
-      from: "if (crc32c(state) !== partial.stateCrc) return",
-      to: "if (crc32c(state) < 0) return",
     }],
   },
   {
@@ -150,15 +118,6 @@ export const MISJUDGED: readonly Mutant[] = [
       file: "src/node/beats.ts",
       from: "if (leader !== self) return [leader];",
       to: "if (leader !== self) return [leader];\n  if (leader === self) return [];",
-    }],
-  },
-  {
-    id: "restarted-leader-not-missed",
-    says: "a silent group does not notice that its leader's node was started anew",
-    edits: [{
-      file: "src/node/beats.ts",
-      from: "if (group.leader === from) this.#wake(group, now);",
-      to: "if (group.leader === from && now < 0) this.#wake(group, now);",
     }],
   },
   {

@@ -10,7 +10,9 @@ import { DAMAGE } from "./damage.ts";
 import { DELIVERY } from "./delivery.ts";
 import { ELECTIONS } from "./elections.ts";
 import { FORGOTTEN } from "./forgotten.ts";
+import { LASTING } from "./lasting.ts";
 import { LEASES } from "./leases.ts";
+import { LINKS } from "./links.ts";
 import { MISJUDGED } from "./misjudged.ts";
 import type { Mutant, NotPlanted } from "./mutant.ts";
 import { NODE } from "./node.ts";
@@ -20,6 +22,7 @@ import { REPLICATION } from "./replication.ts";
 import { SILENCE } from "./silence.ts";
 import { STORAGE } from "./storage.ts";
 import { STREAMS } from "./streams.ts";
+import { TRANSITIONS } from "./transitions.ts";
 
 export type { Edit, Mutant, NotPlanted } from "./mutant.ts";
 
@@ -28,6 +31,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...ELECTIONS,
   ...REPLICATION,
   ...CHANGES,
+  ...TRANSITIONS,
   ...READS,
   ...LEASES,
   ...SILENCE,
@@ -41,14 +45,49 @@ export const MUTANTS: readonly Mutant[] = [
   ...BOUNDARIES,
   ...FORGOTTEN,
   ...MISJUDGED,
+  ...LASTING,
+  ...LINKS,
 ];
 
 export const NOT_PLANTED: readonly NotPlanted[] = [
+  {
+    id: "removal-skips-neighbour",
+    why:
+      "where one of two subscriptions of a removed member stays, the stream's leader has the member removed once more",
+  },
+  {
+    id: "confirmed-by-hello",
+    why:
+      "who takes a session for accepted before the other end says so is told otherwise at once, and nothing rests on it",
+  },
+  {
+    id: "older-of-two-dials-stays",
+    why:
+      "a second session by the same end has a lost one before it, which ends by its silence and carries nothing meanwhile",
+  },
   { id: "multipath-reorders-stream", why: "a frame takes one path; there is no spraying" },
   { id: "lsa-seq-reset", why: "there is no link-state routing yet: members reach each other directly" },
   { id: "suspect-not-refuted", why: "there is no gossiped failure detector yet" },
   { id: "stale-alive-resurrects", why: "there is no gossiped failure detector yet" },
   { id: "pushpull-dead-as-dead", why: "there is no gossiped failure detector yet" },
+  {
+    id: "chunks-mixed",
+    why:
+      "snapshots of one entry are the same bytes at every member (state-equality), who sends one has verified it when it " +
+      "was read, and every frame has its checksum: that the whole is verified too is a further line",
+  },
+  {
+    id: "restarted-leader-not-missed",
+    why:
+      "costs an election timeout at most: a leader that was started anew stands for election itself, and what it asks " +
+      "wakes the silent; one that stays away is missed by silent-leader-misses-nobody's rule",
+  },
+  {
+    id: "both-keep-their-own",
+    why:
+      "costs a dial: of two connections each end leaves the other's, what is under way is read to its end, and a second " +
+      "later one of them dials again at a time of its own",
+  },
   {
     id: "commit-beyond-match",
     why:
@@ -83,5 +122,28 @@ export const NOT_PLANTED: readonly NotPlanted[] = [
   {
     id: "reads-survive-leadership",
     why: "costs a call's timeout at most: whoever asked has a deadline of its own, and asks again",
+  },
+  {
+    id: "removal-finished-early",
+    why:
+      "the entry that ends a membership stands in the log behind the change of the configuration that it is for: it cannot be " +
+      "committed before that",
+  },
+  {
+    id: "recovered-out-of-order",
+    why:
+      "costs a round at most: a batch that comes before its turn is a gap in the log, and all that waits is handed over again",
+  },
+  {
+    id: "begin-configuration-of-newest",
+    why:
+      "a change of the configuration between the log's begin and the newest snapshot stands in the log, and counts instead; what is " +
+      "cut off lies behind both",
+  },
+  {
+    id: "handover-before-caught-up",
+    why:
+      "what the other lacks of the log is on its way before the word to campaign; where that is lost so is the campaign, " +
+      "and an election follows",
   },
 ];

@@ -33,6 +33,10 @@ export class SimFace implements Face {
     this.#isInside = place === "inside";
   }
 
+  get isRemote(): boolean {
+    return !this.#isInside;
+  }
+
   call(call: Call): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (call.kind === "credit") {

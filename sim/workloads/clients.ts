@@ -3,7 +3,8 @@
  * call to a node that dies ends too, with an outcome that nobody knows. Those that are not at their node itself may be cut off.
  */
 import type { Token } from "../../src/core/ids.ts";
-import type { Call, Push, Reply } from "../../src/node/calls.ts";
+import { type Call, type Push, type Reply, REPLY_TO } from "../../src/node/calls.ts";
+import { SafetyViolation } from "../checkers/verdict.ts";
 import { EventKind, type Target } from "../event_queue.ts";
 import type { CallSink, Host } from "../host.ts";
 import type { World } from "../world.ts";
@@ -25,6 +26,9 @@ export interface Caller {
   onLost(token: Token, why: LossReason): void;
 }
 
+/** A caller that waits for nothing. */
+export const NOBODY: Caller = { onReply() {}, onPush() {}, onLost() {} };
+
 /** Told of every call, for who compares its answer with what was known when it was made. */
 export interface CallObserver {
   asked(host: Host, token: Token, call: Call): void;
@@ -33,6 +37,7 @@ export interface CallObserver {
 }
 
 interface Pending {
+  readonly kind: Call["kind"];
   readonly host: Host;
   readonly incarnation: number;
   readonly caller: Caller;
@@ -64,7 +69,8 @@ export class Calls implements CallSink, Target {
     host.sink = this;
     const token = ++this.#lastToken as Token;
     const { incarnation } = host;
-    this.#pending.set(token, { host, incarnation, caller, isAnswered: false, isTold: false, keeps });
+    const { kind } = call;
+    this.#pending.set(token, { kind, host, incarnation, caller, isAnswered: false, isTold: false, keeps });
     this.counts.calls += 1;
     if (patienceMs > 0) {
       this.#world.schedule(this.#world.nowUs + 1000 * patienceMs, this, EventKind.Call, token, 0, null);
@@ -91,6 +97,9 @@ export class Calls implements CallSink, Target {
     const pending = this.#pending.get(token);
     if (pending === undefined) return; // Patience ended before.
     if (pending.isAnswered) throw new Error(`Token ${token} was answered twice: ${JSON.stringify(reply)}`);
+    if (reply.kind !== "failed" && reply.kind !== REPLY_TO[pending.kind]) {
+      throw new SafetyViolation("api", `${pending.host.name} answered ${pending.kind} with ${reply.kind}`);
+    }
     pending.isAnswered = true;
     this.observer?.answered(pending.host, token, reply);
     if (pending.caller.isRemote) this.wires.answer(pending.host, () => this.#tell(token, reply));

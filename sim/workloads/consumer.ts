@@ -20,6 +20,8 @@ const CREDIT_BYTES = 8 * 1024;
 
 /** Acknowledgements that leave a gap for a while, and subscribers that live on after another has taken over. */
 const GAP_PER_MILLION = 200_000;
+/** Of what lies on both sides of a gap, the later part is acknowledged first. */
+const LATER_FIRST_PER_MILLION = 500_000;
 /** How long the second of two gaps is left. */
 const SECOND_GAP_MEAN_MS = 200;
 /** Consumers that give no credit back before they have used up all. */
@@ -51,6 +53,8 @@ export class Consumer implements Target, Caller {
   readonly #habits: Draws;
   /** Of deaths between two messages of one batch. */
   readonly #cuts: Draws;
+  /** Of acknowledgements around a gap. */
+  readonly #order: Draws;
   readonly #isHoarder: boolean;
   readonly #isLazy: boolean;
   readonly host: Host;
@@ -92,6 +96,7 @@ export class Consumer implements Target, Caller {
     this.#draws = world.prf.site(`consumer/${stream}/${host.name}/${subscription}`);
     this.#habits = world.prf.site(`consumer/${stream}/${host.name}/${subscription}/habits`);
     this.#cuts = world.prf.site(`consumer/${stream}/${host.name}/${subscription}/cuts`);
+    this.#order = world.prf.site(`consumer/${stream}/${host.name}/${subscription}/order`);
     this.#isHoarder = this.#habits.chance(HOARDER_PER_MILLION);
     this.#isLazy = this.#habits.chance(LAZY_PER_MILLION);
     this.ledger = {
@@ -339,8 +344,13 @@ export class Consumer implements Target, Caller {
       // A second gap, of one message, behind the first.
       const second = middle + 1 as Offset;
       this.#held.push({ first: second, next: second + 1 as Offset });
-      this.#ack({ first: middle, next: second });
-      if (this.#token !== null) this.#ack({ first: second + 1 as Offset, next: range.next });
+      const around: Range[] = [
+        { first: middle, next: second },
+        { first: second + 1 as Offset, next: range.next },
+      ];
+      // Whoever works on several messages at a time is done with them in any order.
+      if (this.#order.chance(LATER_FIRST_PER_MILLION)) around.reverse();
+      for (const part of around) if (this.#token !== null) this.#ack(part);
     } else this.#ack({ first: middle, next: range.next });
     this.#later(50);
   }

@@ -28,9 +28,23 @@ const STRETCH_PER_MILLION = 30_000;
 /** Beyond all that a producer ever gets to: what was refused is never what comes next. */
 const LEAP_MESSAGES = 1_000_000;
 
+/** Sessions that go on while a newer one is being opened. */
+const TWIN_PER_MILLION = 500_000;
+
+/** Batches before which another process of the producer is started. */
+const TAKEOVER_PER_MILLION = 30_000;
+/** Batches of which another member is asked too. */
+const OPINIONS_PER_MILLION = 50_000;
+
 const HASTY_PER_MILLION = 250_000;
 const HASTY_BATCHES = 40;
 const NEW_SESSION_PER_MILLION = 300_000;
+
+/** What it wakes up for. */
+const TURN = 100;
+const TWIN = 101;
+/** And from here on, of which member. */
+const OPINION = 200;
 
 interface Session {
   readonly producerId: number;
@@ -65,6 +79,10 @@ export class Producer implements Target, Caller {
   readonly #haunts: Draws;
   /** Whether and how it leaves some out. */
   readonly #leaps: Draws;
+  /** Of twins. */
+  readonly #twins: Draws;
+  /** Of what other members say. */
+  readonly #opinions: Draws;
   #session: Session | null = null;
   /** The one before it. */
   #lastSession: Session | null = null;
@@ -76,7 +94,16 @@ export class Producer implements Target, Caller {
   #isRetired = false;
   /** Its stream is closed: there is nothing more to do. */
   #isOver = false;
-  readonly counts = { opened: 0, published: 0, retried: 0, duplicates: 0, zombies: 0, leaps: 0 };
+  readonly counts = {
+    opened: 0,
+    published: 0,
+    retried: 0,
+    duplicates: 0,
+    zombies: 0,
+    leaps: 0,
+    twins: 0,
+    opinions: 0,
+  };
   /** What the node said last where it refused. */
   lastFailure = "";
 
@@ -101,6 +128,8 @@ export class Producer implements Target, Caller {
     this.name = name;
     this.#members = members;
     this.#leaps = world.prf.site(`producer/${stream}/${name}/leaps`);
+    this.#twins = world.prf.site(`producer/${stream}/${name}/twins`);
+    this.#opinions = world.prf.site(`producer/${stream}/${name}/opinions`);
     this.#haunts = world.prf.site(`producer/${stream}/${name}/haunts`);
     this.#draws = world.prf.site(`producer/${stream}/${name}`);
     this.#habits = world.prf.site(`producer/${stream}/${name}/habits`);
@@ -128,7 +157,9 @@ export class Producer implements Target, Caller {
     this.#later(this.#regime.work.thinkMeanMs);
   }
 
-  onEvent(): void {
+  onEvent(_kind: EventKind, what: number): void {
+    if (what === TWIN) return this.#speakAsTwin();
+    if (what >= OPINION) return this.#askAlso(this.#members[what - OPINION]!);
     if (this.#waiting !== null || this.#isRetired || this.#isOver) return;
     if (this.#session === null) this.#open();
     else this.#publish();
@@ -156,6 +187,41 @@ export class Producer implements Target, Caller {
   #open(): void {
     const call = { kind: "producer-open", stream: nameOf(this.stream), producer: this.name } as const;
     this.#ask(this.#calls.make(this.host, call, this, this.#patienceMs()));
+    if (this.#lastSession === null || !this.#twins.chance(TWIN_PER_MILLION)) return;
+    const { wire, disk } = this.#regime;
+    const waitUs = 1 + this.#twins.exponential(4 * wire.latencyUs + 2 * disk.deviceMeanUs);
+    this.#world.schedule(this.#world.nowUs + waitUs, this, EventKind.Client, TWIN, 0, null);
+  }
+
+  /**
+   * The process before this one still lives and goes on, at the same node, while a newer session is being opened there. What it
+   * is told to be queued this one does not send again: it is told where to go on.
+   */
+  #speakAsTwin(): void {
+    if (this.#session !== null || this.#waiting === null || this.#isRetired || this.#isOver) return;
+    if (this.#batch === null) {
+      if (!this.#budget.spend()) return;
+      this.#batch = this.#draw();
+      this.#effects.send(this.stream, this.#batch.ids);
+    }
+    this.counts.twins += 1;
+    const batch = this.#batch;
+    const caller: Caller = {
+      isRemote: true,
+      onReply: (_token, reply) => {
+        const isAwaited = this.#batch === batch && this.#session === null && !this.#isRetired;
+        if (reply.kind === "published" && isAwaited) this.#settle(reply, "QUEUED");
+      },
+      onPush() {},
+      onLost() {},
+    };
+    const call = {
+      kind: "publish",
+      stream: nameOf(this.stream),
+      batch: encodeBatch(this.#lastSession!, batch),
+      level: "QUEUED",
+    } as const;
+    this.#calls.make(this.host, call, caller, this.#patienceMs());
   }
 
   #opened({ producerId, epoch, nextSequence }: Reply & { readonly kind: "producer" }): void {
@@ -271,19 +337,60 @@ export class Producer implements Target, Caller {
   #publish(): void {
     if (this.#batch === null) {
       if (this.#leaps.chance(STRETCH_PER_MILLION) && this.#stretch()) return;
+      if (this.#twins.chance(TAKEOVER_PER_MILLION)) {
+        this.#session = null;
+        return this.#open();
+      }
       if (!this.#budget.spend()) return;
       if (this.#leaps.chance(LEAP_PER_MILLION)) this.#leap(this.#session!);
       this.#batch = this.#draw();
       this.#effects.send(this.stream, this.#batch.ids);
     } else this.counts.retried += 1;
-    const { baseSequence, messages, level } = this.#batch;
-    const { producerId, epoch } = this.#session!;
-    const ulid = new Uint8Array(ULID_BYTES);
-    for (let i = 0; i < 8; i++) ulid[i] = baseSequence >> (8 * (i & 3));
-    const fields = { producerId, epoch, baseSequence: baseSequence as Sequence, ulid };
-    const batch = encodeRecordBatch(fields, messages);
+    const { level } = this.#batch;
+    const batch = encodeBatch(this.#session!, this.#batch);
     const call = { kind: "publish", stream: nameOf(this.stream), batch, level } as const;
     this.#ask(this.#calls.make(this.host, call, this, this.#patienceMs()));
+    const { wire, disk } = this.#regime;
+    for (const i of this.#members.keys()) {
+      if (!this.#opinions.chance(OPINIONS_PER_MILLION)) continue;
+      this.#wonder(i, this.#opinions.exponential(2 * wire.latencyUs + disk.deviceMeanUs));
+    }
+  }
+
+  /** Its stream is being closed: it asks around again and again until it knows what became of what is under way. */
+  worry(): void {
+    for (const i of this.#members.keys()) this.#wonder(i, 0);
+  }
+
+  #wonder(member: number, waitUs: number): void {
+    if (this.#members[member] === this.host) return;
+    this.#world.schedule(this.#world.nowUs + 1 + waitUs, this, EventKind.Client, OPINION + member, 0, null);
+  }
+
+  /** What is under way is published at another member too, which says what it knows of it: above all what will never become of it. */
+  #askAlso(member: Host): void {
+    const batch = this.#batch;
+    if (this.#effects.closed.has(this.stream) && !this.#isOver && !this.#isRetired) {
+      const waitUs = 1000 * (RETRY_MIN_MS + this.#opinions.exponential(RETRY_MEAN_MS));
+      this.#wonder(this.#members.indexOf(member), waitUs);
+    }
+    if (batch === null || this.#session === null || this.#isRetired || this.#isOver) return;
+    this.counts.opinions += 1;
+    const caller: Caller = {
+      isRemote: true,
+      onReply: (_token, reply) => {
+        if (reply.kind === "published") {
+          this.#effects.acknowledge(this.stream, batch.ids, "COMMITTED", reply.firstOffset);
+        } else if (reply.kind === "failed" && reply.error.code === "STREAM_CLOSED") {
+          if (reply.error.outcome === "NOT_APPLIED") this.#effects.refuse(this.stream, batch.ids);
+        }
+      },
+      onPush() {},
+      onLost() {},
+    };
+    const bytes = encodeBatch(this.#session, batch);
+    const call = { kind: "publish", stream: nameOf(this.stream), batch: bytes, level: "COMMITTED" } as const;
+    this.#calls.make(member, call, caller, this.#patienceMs());
   }
 
   #draw(): Batch {
@@ -304,14 +411,18 @@ export class Producer implements Target, Caller {
     return { baseSequence, ids, messages, level };
   }
 
-  #published({ firstOffset, duplicate }: Reply & { readonly kind: "published" }): void {
-    const batch = this.#batch!;
-    this.#lastCount = batch.ids.length;
+  #published(reply: Reply & { readonly kind: "published" }): void {
+    this.#settle(reply, this.#batch!.level);
+    this.#later(this.#regime.work.thinkMeanMs);
+  }
+
+  #settle({ firstOffset, duplicate }: Reply & { readonly kind: "published" }, level: Level): void {
+    const { ids } = this.#batch!;
+    this.#lastCount = ids.length;
     this.counts.published += 1;
     if (duplicate) this.counts.duplicates += 1;
-    this.#effects.acknowledge(this.stream, batch.ids, batch.level, firstOffset);
+    this.#effects.acknowledge(this.stream, ids, level, firstOffset);
     this.#batch = null;
-    this.#later(this.#regime.work.thinkMeanMs);
   }
 
   #failed(error: CallFailure): void {
@@ -343,6 +454,16 @@ export class Producer implements Target, Caller {
 
   #later(meanMs: number, minMs = 0): void {
     const waitUs = 1000 * (minMs + this.#draws.exponential(meanMs)) + 1;
-    this.#world.schedule(this.#world.nowUs + waitUs, this, EventKind.Client, 100, 0, null);
+    this.#world.schedule(this.#world.nowUs + waitUs, this, EventKind.Client, TURN, 0, null);
   }
+}
+
+function encodeBatch(
+  { producerId, epoch }: Session,
+  { baseSequence, messages }: Batch,
+): Uint8Array<ArrayBuffer> {
+  const ulid = new Uint8Array(ULID_BYTES);
+  for (let i = 0; i < 8; i++) ulid[i] = baseSequence >> (8 * (i & 3));
+  const fields = { producerId, epoch, baseSequence: baseSequence as Sequence, ulid };
+  return encodeRecordBatch(fields, messages);
 }

@@ -5,7 +5,7 @@
 import type { MethodDefinition } from "@grpc/grpc-js";
 import type { CallKind, CallOf, ReplyOf } from "../client/mod.ts";
 import { expectReply } from "../client/mod.ts";
-import type { Call, Reply } from "../node/calls.ts";
+import { type Call, type Reply, REPLY_TO } from "../node/mod.ts";
 import type { Access } from "./access.ts";
 
 /** A row whose message types are its own affair. */
@@ -21,22 +21,21 @@ export interface UnaryMethod {
 }
 
 /** Checks a row: each of its four functions against the method's messages and the call's contract. */
-export function unary<Kind extends CallKind, ReplyKind extends Reply["kind"], Request, Response>(row: {
+export function unary<Kind extends CallKind, Request, Response>(row: {
   readonly kind: Kind;
   readonly access: Access;
   readonly definition: MethodDefinition<Request, Response>;
-  readonly reply: ReplyKind;
   readonly toCall: (request: Request) => CallOf<Kind>;
-  readonly toResponse: (reply: ReplyOf<ReplyKind>) => Response;
+  readonly toResponse: (reply: ReplyOf<(typeof REPLY_TO)[Kind]>) => Response;
   readonly toRequest: (call: CallOf<Kind>) => Request;
-  readonly toReply: (response: Response) => ReplyOf<ReplyKind>;
+  readonly toReply: (response: Response) => ReplyOf<(typeof REPLY_TO)[Kind]>;
 }): UnaryMethod {
   return {
     kind: row.kind,
     access: row.access,
     definition: row.definition,
     toCall: (request) => row.toCall(request as Request) as Call,
-    toResponse: (reply) => row.toResponse(expectReply(reply, row.reply)),
+    toResponse: (reply) => row.toResponse(expectReply(reply, REPLY_TO[row.kind])),
     toRequest: (call) => row.toRequest(call as CallOf<Kind>),
     toReply: (response) => row.toReply(response as Response) as Reply,
   };

@@ -44,6 +44,7 @@ export interface RemoteIdentity {
 }
 
 export class RemoteNode implements Face {
+  readonly isRemote = true;
   readonly #client: Client;
   readonly #tokens = new TokenSource();
   readonly #open = new Map<Token, RemoteSubscription>();

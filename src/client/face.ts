@@ -22,6 +22,8 @@ export interface OpenCall {
 export interface Face {
   /** Where the holder of this face lives; the machine where it is left out. */
   readonly surroundings?: Surroundings;
+  /** True where the node is a process elsewhere: that it stops is no end, it may be started again. */
+  readonly isRemote?: boolean;
   /** The reply; throws `SennitError` where it is `failed`. */
   call(call: Call): Promise<Reply>;
   /**

@@ -252,13 +252,17 @@ export class Producer {
     batch.uncertain ||= !(error instanceof SennitError) || error.outcome !== "NOT_APPLIED";
     const overtaken = error instanceof SennitError && error.code === "SEQUENCE_GAP" &&
       batch !== this.#batches[0];
-    const passing = overtaken ||
-      (error instanceof SennitError && error.retriable && error.code !== "SHUTTING_DOWN");
+    const passing = overtaken || (error instanceof SennitError && this.#passes(error));
     if (!passing || this.#surroundings.nowMs() - batch.failingSinceMs > this.#retryMs) {
       this.#failAll(error);
       return;
     }
     this.#stalled = true;
+  }
+
+  /** With the node of this process it is over when that stops; another may be started again. */
+  #passes({ code, retriable }: SennitError): boolean {
+    return retriable && (code !== "SHUTTING_DOWN" || this.#face.isRemote === true);
   }
 
   #retryLater(session: number): void {

@@ -1,10 +1,16 @@
 /** Dialling of members: when, which address, under which token, and the pause after a failure. */
 import type { TokenSource } from "../core/flow.ts";
-import type { Token } from "../core/ids.ts";
+import type { MemberId, Token } from "../core/ids.ts";
 import type { Network, Random } from "../io/mod.ts";
 import type { LinkOptions } from "./options.ts";
 import type { Peer } from "./peer.ts";
 import type { Peers } from "./peers.ts";
+
+/** A peer without a session; `isSought`: a dial is under way, has led to a connection, or is planned. */
+export interface Apart {
+  readonly memberId: MemberId;
+  readonly isSought: boolean;
+}
 
 export class Dialler {
   readonly #options: LinkOptions;
@@ -51,6 +57,17 @@ export class Dialler {
     const peer = this.#peers.byDial(token);
     if (peer !== null) this.end(peer);
     return peer;
+  }
+
+  /** Peers without a session whose address is known. */
+  apart(): readonly Apart[] {
+    const apart: Apart[] = [];
+    for (const { active, dialToken, dialled, nextDialAtMs, member } of this.#peers.all) {
+      if (active !== null || member.addresses.length === 0) continue;
+      const isSought = dialToken !== null || dialled !== null || nextDialAtMs < Infinity;
+      apart.push({ memberId: member.memberId, isSought });
+    }
+    return apart;
   }
 
   end(peer: Peer): void {

@@ -22,14 +22,14 @@ import { type ByeReason, decodeBye, isRefusal, isRetryable } from "./bye.ts";
 import { Connection, NOBODY } from "./connection.ts";
 import type { EnrolId, EnrolSession } from "./enrol_session.ts";
 import type { LinkEvent, PeerStatus } from "./events.ts";
-import { Dialler } from "./dialler.ts";
+import { type Apart, Dialler } from "./dialler.ts";
 import { Duplicates } from "./duplicates.ts";
 import { Enrolments } from "./enrolments.ts";
 import { isEnrolled, judgeHello } from "./handshake.ts";
 import { decodeHello, type Hello, helloOf } from "./hello.ts";
 import { meshIdBytes } from "./mesh_id.ts";
 import { MessageIds } from "./message_ids.ts";
-import type { LinkOptions, PeerMember, SelfIdentity } from "./options.ts";
+import { isSameSelf, type LinkOptions, type PeerMember, type SelfIdentity } from "./options.ts";
 import type { Peer } from "./peer.ts";
 import { Peers } from "./peers.ts";
 import { TrafficClass } from "./traffic_class.ts";
@@ -78,10 +78,7 @@ export class Links {
 
   /** After enrolment or admission: sessions that knew this node as somebody else end. */
   setSelf(self: SelfIdentity): void {
-    const same = self.meshId === this.#self.meshId && self.recoveryEpoch === this.#self.recoveryEpoch &&
-      self.number === this.#self.number && self.memberId === this.#self.memberId &&
-      self.name === this.#self.name;
-    if (same) return;
+    if (isSameSelf(self, this.#self)) return;
     this.#self = self;
     this.#meshId = meshIdBytes(self.meshId);
     for (const connection of this.#connections.values()) {
@@ -229,6 +226,10 @@ export class Links {
     const events = this.#events;
     this.#events = [];
     return events;
+  }
+
+  apart(): readonly Apart[] {
+    return this.#dialler.apart();
   }
 
   status(): PeerStatus[] {
@@ -588,9 +589,7 @@ export class Links {
     const { connections, unknownConnections } = this.#options.limits;
     if (this.#connections.size >= connections) return false;
     let unknown = 0;
-    for (const connection of this.#connections.values()) {
-      if (connection.inbound && connection.phase === "hello") unknown++;
-    }
+    for (const { inbound, phase } of this.#connections.values()) if (inbound && phase === "hello") unknown++;
     return unknown < unknownConnections;
   }
 

@@ -17,6 +17,11 @@ export interface SelfIdentity {
   readonly name: string;
 }
 
+export function isSameSelf(a: SelfIdentity, b: SelfIdentity): boolean {
+  return a.meshId === b.meshId && a.recoveryEpoch === b.recoveryEpoch && a.number === b.number &&
+    a.memberId === b.memberId && a.name === b.name;
+}
+
 /** A current member other than this node. */
 export interface PeerMember {
   readonly number: NodeNumber;

@@ -131,8 +131,10 @@ export class Transmitter {
   #flushOne(connection: Connection): boolean {
     const out = this.#out;
     out.reset();
-    out.raw(connection.control.view());
-    connection.control.reset();
+    if (connection.control.length > 0) {
+      out.raw(connection.control.view());
+      connection.control.reset();
+    }
     const outbox = outboxOf(connection);
     let blocked = false;
     if (outbox !== null && outbox.bytes > 0) {

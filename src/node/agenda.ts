@@ -15,6 +15,8 @@ interface Planned {
   placedMs: number;
 }
 
+const NOBODY: readonly Group[] = [];
+
 /** The heap is made anew when it holds so many items for each group. */
 const ITEMS_PER_GROUP_LIMIT = 4;
 
@@ -57,8 +59,9 @@ export class Agenda {
   }
 
   /** Groups that have waited until now, and those with entries to apply. */
-  due(now: number): Group[] {
+  due(now: number): readonly Group[] {
     this.#plan(now);
+    if (this.#heap.minKey > now) return NOBODY;
     const due: Planned[] = [];
     while (this.#heap.minKey <= now) {
       const placedMs = this.#heap.minKey;

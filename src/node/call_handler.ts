@@ -253,8 +253,6 @@ export class CallHandler {
         case "kv-written":
           return this.#runtime.callers.reply(token, { kind: "version", version: result.version });
         case "stream-created":
-        case "stream-closed":
-        case "stream-dropped":
           return this.#runtime.callers.reply(token, {
             kind: "stream",
             stream: streamStatus(this.#runtime, result.stream),

@@ -268,6 +268,39 @@ export type Reply =
   | { readonly kind: "published"; readonly firstOffset: number; readonly duplicate: boolean }
   | { readonly kind: "subscribed"; readonly epoch: number; readonly nextOffset: Offset };
 
+/** What a call is answered with where it does not fail. A call that is not answered (`credit`) counts as done. */
+export const REPLY_TO = {
+  "status": "status",
+  "seed": "joined",
+  "invite": "text",
+  "join": "joined",
+  "leave": "done",
+  "evict": "done",
+  "set-policy": "done",
+  "watch-events": "done",
+  "raise-feature-level": "done",
+  "issue-client": "credentials",
+  "kv-put": "version",
+  "kv-get": "value",
+  "kv-delete": "version",
+  "kv-list": "entries",
+  "kv-watch": "version",
+  "stream-open": "stream",
+  "stream-close": "done",
+  "stream-list": "streams",
+  "producer-open": "producer",
+  "publish": "published",
+  "subscribe": "subscribed",
+  "credit": "done",
+  "ack": "done",
+  "machine-open": "done",
+  "machine-propose": "answer",
+  "machine-query": "answer",
+  "backup": "done",
+  "cancel": "done",
+  "transfer-leadership": "done",
+} as const satisfies Record<Call["kind"], Reply["kind"]>;
+
 /** What comes unasked under a call's token. */
 export type Push =
   | { readonly kind: "mesh-event"; readonly event: MeshEvent }

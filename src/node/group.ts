@@ -339,8 +339,20 @@ export class Group {
     this.#closed = true;
   }
 
+  /** Made once, as a group is looked at after every turn. */
+  readonly #lookups: Pick<GroupInspection, "votes" | "matches" | "entry" | "stateBytes"> = {
+    votes: () => this.raft.votes,
+    matches: () => this.raft.peers(),
+    entry: (index) => {
+      const entry = this.#host.wal.entry(this.id, index);
+      return entry === null ? null : { term: entry.term, kind: entry.kind, crc: entry.crc };
+    },
+    stateBytes: () => this.machine.canonicalBytes(),
+  };
+
   inspect(): GroupInspection {
     const { raft } = this;
+    const { votes, matches, entry, stateBytes } = this.#lookups;
     return {
       group: this.id,
       generation: this.generation,
@@ -362,13 +374,10 @@ export class Group {
       leaseUntilMs: raft.leaseUntilMs,
       transferUntilMs: raft.transferUntilMs,
       isSilent: raft.quiesced,
-      votes: () => raft.votes,
-      matches: () => raft.status().peers,
-      entry: (index) => {
-        const entry = this.#host.wal.entry(this.id, index);
-        return entry === null ? null : { term: entry.term, kind: entry.kind, crc: entry.crc };
-      },
-      stateBytes: () => this.machine.canonicalBytes(),
+      votes,
+      matches,
+      entry,
+      stateBytes,
     };
   }
 

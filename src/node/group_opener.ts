@@ -5,7 +5,7 @@
 import { assert } from "../core/assert.ts";
 import { SennitError } from "../core/errors.ts";
 import type { Flow } from "../core/flow.ts";
-import { CONTROL_GROUP, type GroupId, type Index, type MemberId, type Term } from "../core/ids.ts";
+import { CONTROL_GROUP, type GroupId, type Index, type Lsn, type MemberId, type Term } from "../core/ids.ts";
 import {
   type Configuration,
   decodeConfiguration,
@@ -73,13 +73,14 @@ export function machinePlan(
 
 const NO_HARD_STATE: HardState = { term: 0 as Term, vote: 0 as MemberId, commit: 0 as Index };
 
-/** A log to begin with. */
+/** A log to begin with. `lsn`: its batch moves the begin to where it is said to be; 0 where it was found there. */
 interface OpenedLog {
   readonly base: { readonly index: Index; readonly term: Term };
   readonly entries: readonly EntryMeta[];
+  readonly lsn: Lsn;
 }
 
-const EMPTY_LOG: OpenedLog = { base: { index: 0 as Index, term: 0 as Term }, entries: [] };
+const EMPTY_LOG: OpenedLog = { base: { index: 0 as Index, term: 0 as Term }, entries: [], lsn: 0 as Lsn };
 
 /** Waits for other members where the disk has lost what it cannot begin without. */
 export function* openGroup<M extends Machine>(
@@ -88,13 +89,14 @@ export function* openGroup<M extends Machine>(
 ): Flow<Group, NodeCompletion> {
   const { id, generation, recovered } = plan;
   if (recovered === null) runtime.wal.openGroup(id, generation);
-  let { base, entries } = recovered === null ? EMPTY_LOG : yield* wholeLog(runtime, plan, recovered);
+  const found = recovered?.base.index ?? 0 as Index;
+  let { base, entries, lsn } = recovered === null ? EMPTY_LOG : yield* wholeLog(runtime, plan, recovered);
   const files = snapshotFiles(runtime, id, generation, plan.name);
-  let stored = yield* usableSnapshots(runtime, plan, base, entries);
+  let stored = yield* usableSnapshots(runtime, plan, base, entries, lsn === 0 ? 0 as Index : found);
   if (base.index > 0 && stored[0]?.index !== base.index) {
     const fetched = yield* fetchBase(runtime, plan, base.index);
     const continues = fetched.index === base.index || termOf(entries, fetched.index) === fetched.term;
-    ({ base, entries } = yield* beginAt(runtime, plan, fetched, continues ? entries : []));
+    ({ base, entries, lsn } = yield* beginAt(runtime, plan, fetched, continues ? entries : []));
     stored = [fetched, ...stored.filter((each) => continues && each.index > fetched.index)];
   }
   const first = stored[0];
@@ -137,6 +139,7 @@ export function* openGroup<M extends Machine>(
       everyBytes: runtime.settings.snapshotBytes,
       base: base.index,
       newer: stored.filter((each) => each.index > base.index),
+      obsolete: lsn === 0 || found === 0 ? [] : [{ index: found, lsn }],
     }),
     snapshotChunkBytes: runtime.settings.snapshotChunkBytes,
     host: runtime,
@@ -156,7 +159,7 @@ function* wholeLog<M extends Machine>(
     kind === EntryKind.Configuration && configurationBytes === null
   );
   const last = lost.at(-1);
-  if (last === undefined) return { base, entries: entries.map(metaOf) };
+  if (last === undefined) return { base, entries: entries.map(metaOf), lsn: 0 as Lsn };
   const fetched = new Map<Index, Uint8Array>();
   const event: NodeCompletion = yield (token) => {
     const later: WantedSnapshot = { group, generation, name: plan.name, index: last.index, use: "state" };
@@ -192,7 +195,7 @@ function* wholeLog<M extends Machine>(
       const configurationBytes = fetched.get(entry.index);
       return configurationBytes === undefined ? entry : { ...entry, configurationBytes, damaged: false };
     });
-    return { base, entries: whole.map(metaOf) };
+    return { base, entries: whole.map(metaOf), lsn: 0 as Lsn };
   }
   runtime.note(`${plan.name}: begins with the state after ${snapshot.index}`);
   const continues = termOf(entries, snapshot.index) === snapshot.term;
@@ -200,12 +203,16 @@ function* wholeLog<M extends Machine>(
   return yield* beginAt(runtime, plan, snapshot, rest.map(metaOf));
 }
 
-/** Snapshots that the log at hand continues, oldest first; others are left over from a crash and are removed. */
+/**
+ * Snapshots that the log at hand continues, oldest first; others are left over from a crash and are removed. `needed`: the
+ * one at which the log on the disk begins until it is durable that it begins later.
+ */
 function* usableSnapshots<M extends Machine>(
   runtime: OpenerHost,
   plan: GroupPlan<M>,
   base: { readonly index: Index; readonly term: Term },
   entries: readonly EntryMeta[],
+  needed: Index,
 ): Flow<StoredSnapshot[], NodeCompletion> {
   const { id, generation } = plan;
   const files = runtime.snapshotFiles;
@@ -215,7 +222,9 @@ function* usableSnapshots<M extends Machine>(
     const term = name.index === base.index ? base.term : termOf(entries, name.index);
     const stored = term === null ? null : yield* readUndamaged(runtime, plan, name.index);
     if (stored !== null && stored.term === term) usable.push(stored);
-    else yield* files.remove(id, generation, name.index) as Flow<void, NodeCompletion>;
+    else if (name.index !== needed) {
+      yield* files.remove(id, generation, name.index) as Flow<void, NodeCompletion>;
+    }
   }
   return usable.sort((a, b) => a.index - b.index);
 }
@@ -263,8 +272,8 @@ function* beginAt<M extends Machine>(
   const write = runtime.snapshotFiles.write(id, generation, fetched, fetched.state);
   yield* write as Flow<void, NodeCompletion>;
   const base = { index: fetched.index, term: fetched.term };
-  runtime.wal.setBase(id, generation, base);
-  return { base, entries: entries.filter((each) => each.index > fetched.index) };
+  const lsn = runtime.wal.setBase(id, generation, base);
+  return { base, entries: entries.filter((each) => each.index > fetched.index), lsn };
 }
 
 function* fetchSnapshot(

@@ -66,6 +66,8 @@ export interface NodeInspection {
   readonly state: string;
   /** Members that a session leads to now. */
   readonly reachable: ReadonlySet<MemberId>;
+  /** Members without a session whose address is known, and whether a dial is under way or planned. */
+  apart(): readonly { readonly memberId: MemberId; readonly isSought: boolean }[];
   readonly groups: readonly GroupInspection[];
   readonly streams: readonly StreamInspection[];
   /** Sizes that must stay bounded, by name. */

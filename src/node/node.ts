@@ -194,6 +194,7 @@ export class Node implements Inbox {
       memberId: runtime.memberId,
       state: runtime.state,
       reachable: runtime.reachable,
+      apart: () => runtime.hasLinks ? runtime.links.apart() : [],
       groups: [...runtime.groups.values()].map((group) => group.inspect()),
       streams: [...runtime.streams.values()].map(({ record, state }) => ({
         name: record.name,

@@ -3,8 +3,10 @@
  * acknowledged here as QUEUED and not committed yet: so a session is asked for only once nothing of its producer waits in
  * the outbox, and nothing is taken in before it is known what became of it.
  *
- * An open that nobody answered may still be applied. Until a later one of the same producer has been, or no frame and no
- * request of that time can be under way any more, what the producer's last session publishes here is refused.
+ * An open that nobody answered may still be applied: it lies in a leader's log, or is on its way there. Until a later one of the
+ * same producer has been applied, what the producer's last session publishes here is refused; or until no frame of that time
+ * can be under way any more and then a command of this node has been applied, before which it must lie if it is anywhere. After
+ * a start it is not known what was asked for before, and a command of this incarnation comes first for the same reason.
  */
 import { SennitError } from "../core/errors.ts";
 import type { Token } from "../core/ids.ts";
@@ -29,8 +31,11 @@ export class ProducerOpens {
   #waiting: PendingOpen[] = [];
   /** By producer: how many are asked for and not answered. */
   readonly #asked = new Map<string, number>();
-  /** By producer: until when one may be applied that nobody answered. */
+  /** By producer: until when one may be on its way that nobody answered. */
   readonly #doubtedUntilMs = new Map<string, number>();
+  /** A command of this incarnation has been applied. */
+  #hasSpoken = false;
+  #isSpeaking = false;
 
   constructor(seat: StreamSeat, mayHold: (producer: string) => boolean) {
     this.#seat = seat;
@@ -56,9 +61,7 @@ export class ProducerOpens {
 
   /** Asks for the sessions that may be asked for. */
   work(now: number): void {
-    for (const [producer, untilMs] of this.#doubtedUntilMs) {
-      if (now >= untilMs) this.#doubtedUntilMs.delete(producer);
-    }
+    for (const untilMs of this.#doubtedUntilMs.values()) if (now >= untilMs) this.#speak();
     if (this.#waiting.length === 0) return;
     const waiting: PendingOpen[] = [];
     for (const open of this.#waiting) {
@@ -87,7 +90,12 @@ export class ProducerOpens {
       const text = `A newer session of ${producer} was asked for here, and may exist: open one again`;
       return new SennitError("PRODUCER_FENCED", text, { outcome: "UNKNOWN" });
     }
-    return null;
+    if (this.#hasSpoken) return null;
+    this.#speak();
+    const text =
+      "What was asked for here before this node was started is being found out, which takes a majority of " +
+      "the stream's members: repeat in a moment";
+    return new SennitError("NOT_READY", text);
   }
 
   failAll(error: SennitError): void {
@@ -105,6 +113,7 @@ export class ProducerOpens {
       (result) => {
         this.#answered(producer);
         this.#doubtedUntilMs.delete(producer);
+        this.#spoken(now);
         this.#opened(token, result as StreamResult);
       },
       (error) => {
@@ -113,6 +122,34 @@ export class ProducerOpens {
         this.#seat.fail(token, error);
       },
     );
+  }
+
+  /** Brings a command into the log that changes nothing. */
+  #speak(): void {
+    if (this.#isSpeaking) return;
+    this.#isSpeaking = true;
+    const { node, group } = this.#seat;
+    const { now } = node;
+    node.requests.submit(
+      group.id,
+      (origin) => encodeStreamCommand({ kind: "move-offsets", origin, moves: [] }),
+      now,
+      () => {
+        this.#isSpeaking = false;
+        this.#spoken(now);
+      },
+      () => {
+        this.#isSpeaking = false;
+      },
+    );
+  }
+
+  /** What this node asked for at `sinceMs` has been applied, and with it all that it had asked for before. */
+  #spoken(sinceMs: number): void {
+    this.#hasSpoken = true;
+    for (const [producer, untilMs] of this.#doubtedUntilMs) {
+      if (sinceMs >= untilMs) this.#doubtedUntilMs.delete(producer);
+    }
   }
 
   #answered(producer: string): void {

@@ -81,6 +81,8 @@ export class Repair {
   readonly #skipping = new Set<GroupId>();
   /** Loads for others, by request. */
   readonly #answers = new Map<number, Answer>();
+  /** Loads of what was whole before somebody waited for it, by request. */
+  readonly #readings = new Map<number, Wanted>();
   /** Entries repaired since the start. */
   repaired = 0;
 
@@ -146,11 +148,15 @@ export class Repair {
   /** The group is gone from here: nothing of it is missed any more. */
   forget(group: GroupId): void {
     this.#skipping.delete(group);
-    for (const [key, wanted] of [...this.#wanted]) {
-      if (wanted.group !== group) continue;
-      this.#wanted.delete(key);
-      for (const { onForgotten } of wanted.waiters) onForgotten();
+    const missed: Wanted[] = [];
+    for (const map of [this.#wanted, this.#readings] as Map<unknown, Wanted>[]) {
+      for (const [key, wanted] of map) {
+        if (wanted.group !== group) continue;
+        map.delete(key);
+        missed.push(wanted);
+      }
     }
+    for (const { waiters } of missed) for (const { onForgotten } of waiters) onForgotten();
   }
 
   /** What of a group cannot be read here, for its status; "" for nothing. */
@@ -185,6 +191,12 @@ export class Repair {
 
   /** A load of the log has come. True where it was asked for here. */
   loaded(request: number, entries: readonly LoadedEntry[]): boolean {
+    const wanted = this.#readings.get(request);
+    if (wanted !== undefined) {
+      this.#readings.delete(request);
+      this.#read(wanted, entries[0]);
+      return true;
+    }
     const answer = this.#answers.get(request);
     if (answer === undefined) return false;
     this.#answers.delete(request);
@@ -315,7 +327,32 @@ export class Repair {
     }
     const group = this.#host.group(wanted.group);
     if (group !== null) this.#host.wake(group);
-    for (const { act } of wanted.waiters) act(wanted.content);
+    if (wanted.waiters.length > 0) this.#tell(wanted);
+  }
+
+  /** Tells who waits for the entry what its content is. It may have been whole before anybody waited: then it is read. */
+  #tell(wanted: Wanted): void {
+    const { group, index, term, waiters } = wanted;
+    const { wal } = this.#host;
+    const view = wal.entry(group, index);
+    const isThere = view !== null && view.term === term;
+    const content = wanted.content ?? (isThere ? view.bytes : null);
+    if (content === null && isThere) {
+      this.#readings.set(wal.load(group, index, index, view.lengthBytes), wanted);
+      return;
+    }
+    for (const { act } of waiters) act(content?.slice() ?? null);
+  }
+
+  /** Where it cannot be read any more it is missed again. */
+  #read(wanted: Wanted, entry: LoadedEntry | undefined): void {
+    const { group, generation, index, term, waiters } = wanted;
+    if (entry?.term === term) {
+      for (const { act } of waiters) act(entry.bytes.slice());
+      return;
+    }
+    this.#found({ group, generation, index, term }, 0);
+    this.#wanted.get(keyOf(group, index))?.waiters.push(...waiters);
   }
 
   /** The entry that a peer asks for, null where this node does not hold it. */

@@ -30,6 +30,11 @@ export interface SnapshotReference {
   readonly term: Term;
 }
 
+interface Obsolete {
+  readonly index: Index;
+  readonly lsn: Lsn;
+}
+
 export class SnapshotKeeper {
   readonly #files: SnapshotFiles;
   readonly #run: Run;
@@ -40,7 +45,7 @@ export class SnapshotKeeper {
   /** Newer ones, sorted. */
   #newer: SnapshotReference[];
   /** No longer needed once the log that begins at a newer one is durable. */
-  #obsolete: { readonly index: Index; readonly lsn: Lsn }[] = [];
+  #obsolete: Obsolete[];
   #entriesSince = 0;
   #bytesSince = 0;
   #writing = false;
@@ -56,6 +61,8 @@ export class SnapshotKeeper {
     readonly everyBytes: number;
     readonly base: Index;
     readonly newer: readonly SnapshotReference[];
+    /** Others that the log on the disk needs until a batch is durable. */
+    readonly obsolete?: readonly Obsolete[];
   }) {
     this.#files = options.files;
     this.#run = (flow, done, failed) => {
@@ -67,6 +74,7 @@ export class SnapshotKeeper {
     this.#everyBytes = options.everyBytes;
     this.#base = options.base;
     this.#newer = [...options.newer];
+    this.#obsolete = [...options.obsolete ?? []];
   }
 
   /** True while nothing is being done to files. */

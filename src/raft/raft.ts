@@ -55,7 +55,7 @@ import { stepQuiesce, wake, wakes } from "./quiescence.ts";
 import { patienceMs } from "./priority.ts";
 import { askRead, expireForwardedReads, readDeadline, stepReadIndex, stepReadIndexReply } from "./reads.ts";
 import { collect } from "./ready.ts";
-import { type RaftStatus, statusOf } from "./status.ts";
+import { peersOf, type PeerStatus, type RaftStatus, statusOf } from "./status.ts";
 import {
   type Configuration,
   EntryKind,
@@ -263,6 +263,10 @@ export class Raft {
 
   status(): RaftStatus {
     return statusOf(this.#core);
+  }
+  /** Of a leader: its peers, ascending. */
+  peers(): readonly PeerStatus[] {
+    return peersOf(this.#core);
   }
 
   get role() {

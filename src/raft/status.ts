@@ -45,14 +45,18 @@ export interface RaftStatus {
   readonly leaseUntilMs: number;
 }
 
-export function statusOf(core: Core): RaftStatus {
-  const { log, leadership } = core;
+/** Ascending. */
+export function peersOf({ leadership }: Core): PeerStatus[] {
   const peers: PeerStatus[] = [];
   for (const [member, progress] of leadership?.progress ?? []) {
     const { state, match, next, inflightMessages, inflightBytes, contactMs, answeredRound } = progress;
     peers.push({ member, state, match, next, inflightMessages, inflightBytes, contactMs, answeredRound });
   }
-  peers.sort((a, b) => a.member - b.member);
+  return peers.sort((a, b) => a.member - b.member);
+}
+
+export function statusOf(core: Core): RaftStatus {
+  const { log, leadership } = core;
   return {
     memberId: core.self,
     role: core.role,
@@ -67,7 +71,7 @@ export function statusOf(core: Core): RaftStatus {
     durableIndex: core.persistence.durableIndex,
     configuration: log.configuration,
     configurationIndex: log.configurationIndex,
-    peers,
+    peers: peersOf(core),
     transferTo: leadership?.transferTo ?? 0 as MemberId,
     uncommittedBytes: leadership?.uncommittedBytes ?? 0,
     pendingReads: leadership?.pendingReadCount ?? core.forwardedReads.size,

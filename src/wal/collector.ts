@@ -10,6 +10,7 @@ import type { Index, Term, Token } from "../core/ids.ts";
 import type { EntryKind } from "../raft/types.ts";
 import type { Disk, DiskEvent } from "../io/mod.ts";
 import type { Batch, Relocation } from "./batch.ts";
+import type { DamageFound } from "./damaged.ts";
 import { type Contents, type Extent, isSamePlace, type NewContent, weightOf } from "./extent.ts";
 import type { Reader, ReadJob } from "./reader.ts";
 import { writeEntriesHead, writeEntryItem, writeOutbox, writeReference } from "./records.ts";
@@ -44,6 +45,7 @@ export class Collector {
   readonly #table: Table;
   readonly #contents: Contents;
   readonly #reader: Reader;
+  readonly #found: DamageFound;
   readonly #folder: string;
   readonly #segmentBytes: number;
   #removeToken = NO_TOKEN;
@@ -63,6 +65,7 @@ export class Collector {
     table: Table,
     contents: Contents,
     reader: Reader,
+    found: DamageFound,
     folder: string,
     segmentBytes: number,
   ) {
@@ -72,6 +75,7 @@ export class Collector {
     this.#table = table;
     this.#contents = contents;
     this.#reader = reader;
+    this.#found = found;
     this.#folder = folder;
     this.#segmentBytes = segmentBytes;
   }
@@ -119,10 +123,21 @@ export class Collector {
     const run = new CopyRun(batch, this.#table, this.#contents);
     for (let i = 0; i < candidates.length; i++) {
       const candidate = candidates[i]!;
-      if (this.#alive(candidate)) run.copy(candidate, job.bytes[i]!);
+      if (!this.#alive(candidate)) continue;
+      if (job.damaged.has(i)) this.#damaged(candidate);
+      run.copy(candidate, job.bytes[i]!);
     }
     run.end();
     if (run.copied > 0) this.#copyLsn = batch.lsn;
+  }
+
+  /** Whoever waits for it reads it no more once it is known to be damaged: it has to be told now. */
+  #damaged(candidate: Candidate): void {
+    if (candidate.kind === "outbox") this.#found.outbox(this.#table, this.#table.outbox.get(candidate.id)!);
+    else if (candidate.kind === "content") {
+      const { log, index, term, from } = candidate;
+      this.#found.content(this.#table, log, index, term, from);
+    }
   }
 
   get #worthCopying(): boolean {

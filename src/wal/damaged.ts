@@ -3,7 +3,8 @@
  * recovered or read back. One that is not told now, because too many are, is found again by the next read of it.
  */
 import type { GroupId, Index, Term } from "../core/ids.ts";
-import { type GroupLog, indexOf, type Table } from "./table.ts";
+import type { Place } from "./extent.ts";
+import { type GroupLog, indexOf, type OutboxRecord, type Table } from "./table.ts";
 
 /** Findings kept until they are taken. */
 const FOUND_LIMIT = 100_000;
@@ -25,6 +26,21 @@ export class DamageFound {
 
   entry(found: DamagedEntry): void {
     if (this.#entries.length < FOUND_LIMIT) this.#entries.push(found);
+  }
+
+  /** A read found that what lies there is not the entry's content, whatever it was read for. */
+  content(table: Table, log: GroupLog, index: Index, term: Term, place: Place): void {
+    this.entry({ group: log.group, generation: log.generation, index, term });
+    table.damage(log, index, place);
+  }
+
+  /** The same of an outbox record's content: who shares it is not read once it is known to be damaged. */
+  outbox(table: Table, record: OutboxRecord): void {
+    record.damaged = true;
+    for (const { log, index } of record.holders) {
+      const term = log.entries.term(table.row(log, index));
+      this.entry({ group: log.group, generation: log.generation, index: index as Index, term });
+    }
   }
 
   /** Everything that recovery found. */

@@ -130,8 +130,8 @@ export class Loads {
     for (let i = 0; i < wanted.length; i++) {
       const { index, term, extent } = wanted[i]!;
       if (job.damaged.has(i)) {
-        this.#found.entry({ group, generation, index, term });
-        if (log !== undefined) this.#table.damage(log, index, extent);
+        if (log === undefined) this.#found.entry({ group, generation, index, term });
+        else this.#found.content(this.#table, log, index, term, extent);
       } else if (log !== undefined && extent.segment !== 0 && job.bytes[i] !== null) {
         const row = this.#table.row(log, index);
         const isThere = row >= 0 && isSamePlace(this.#table.extent(log, row), extent);
@@ -144,7 +144,7 @@ export class Loads {
     const record = this.#table.outbox.get(id);
     const extent = job.extents[0]!;
     if (record === undefined || extent.segment === 0 || !isSamePlace(record, extent)) return;
-    if (job.damaged.has(0)) record.damaged = true;
+    if (job.damaged.has(0)) this.#found.outbox(this.#table, record);
     else if (job.bytes[0] !== null) this.#contents.keep(extent, job.bytes[0]!);
   }
 

@@ -107,15 +107,13 @@ export class Wal {
   #failure: SennitError | null = null;
 
   constructor(options: WalOptions, disk: Disk, tokens: TokenSource) {
-    if (!(options.segmentBytes >= SEGMENT_BYTES_MIN)) {
-      throw new RangeError(`Cannot use segments under ${SEGMENT_BYTES_MIN} bytes: ${options.segmentBytes}`);
-    }
-    if (options.segmentBytes > WAL_BATCH_BYTES_LIMIT) {
-      throw new RangeError(
-        `Cannot use segments over ${WAL_BATCH_BYTES_LIMIT} bytes: ${options.segmentBytes}`,
-      );
-    }
     const { folder, segmentBytes } = options;
+    if (!(segmentBytes >= SEGMENT_BYTES_MIN)) {
+      throw new RangeError(`Cannot use segments under ${SEGMENT_BYTES_MIN} bytes: ${segmentBytes}`);
+    }
+    if (segmentBytes > WAL_BATCH_BYTES_LIMIT) {
+      throw new RangeError(`Cannot use segments over ${WAL_BATCH_BYTES_LIMIT} bytes: ${segmentBytes}`);
+    }
     this.#options = options;
     this.#disk = disk;
     this.#segments = new Segments(folder);
@@ -131,6 +129,7 @@ export class Wal {
       this.#table,
       this.#contents,
       this.#reader,
+      this.#found,
       folder,
       segmentBytes,
     );

@@ -87,7 +87,11 @@ export class NodeProcess {
   }
 
   async #stop(signal: Deno.Signal): Promise<number> {
-    this.#child.kill(signal);
+    try {
+      this.#child.kill(signal);
+    } catch {
+      // It has ended by itself.
+    }
     await this.#lines.cancel();
     await this.#child.stderr.cancel();
     return (await this.#child.status).code;

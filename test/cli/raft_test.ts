@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { until } from "../integration/meshes.ts";
 import { NodeProcess, sennit } from "./process.ts";
 
-Deno.test("sennit raft shows groups and hands their leadership over; --on-role-change runs a program", async () => {
+Deno.test("G70 sennit raft shows groups and hands their leadership over; --on-role-change runs a program", async () => {
   const folder = await Deno.makeTempDir();
   const hook = `${folder}/hook`;
   await Deno.writeTextFile(hook, `#!/bin/sh\necho "$@" >> ${folder}/roles\n`, { mode: 0o755 });

@@ -15,6 +15,7 @@ interface Outstanding {
 
 /** Answers `producer-open` at once, or when told; keeps publishes until the test answers them. */
 class FakeFace implements Face {
+  isRemote = false;
   epoch = 0;
   nextSequence = 1;
   /** Set: `producer-open` waits for it. */
@@ -49,6 +50,24 @@ async function publish(producer: Producer, message: string) {
   await turns();
   return { published };
 }
+
+Deno.test("a producer ends with the node of its own process, and goes on with one elsewhere that is started again", async () => {
+  const stopping = new SennitError("SHUTTING_DOWN", "The node is stopping");
+  for (const isRemote of [false, true]) {
+    const face = new FakeFace();
+    face.isRemote = isRemote;
+    const producer = await Producer.open(face, "s", "p");
+    const { published } = await publish(producer, "one");
+    face.publishes[0]!.reject(stopping);
+    if (!isRemote) {
+      await assertRejects(() => published, SennitError, "The node is stopping");
+      continue;
+    }
+    while (face.publishes.length < 2) await turns();
+    face.acknowledge(1, 5);
+    assertEquals((await published).offset, 5);
+  }
+});
 
 Deno.test("a batch refused while an earlier one is under way is sent again after that one is acknowledged", async () => {
   const face = new FakeFace();

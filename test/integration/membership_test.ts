@@ -84,16 +84,21 @@ Deno.test("join() refuses a taken name and says so", () =>
     assertMatch(error.message, /Name b/);
   }));
 
-Deno.test("G9 R20 all members restart, and the mesh resumes with what it had", () =>
+Deno.test("G9 G65 R20 all members restart, and the mesh resumes with what it had", () =>
   Meshes.with(async (meshes) => {
     let nodes = await meshes.form("a", "b", "c");
-    await nodes[1]!.kv.put("k", "kept");
+    const version = await nodes[1]!.kv.put("k", "kept");
+    const control = async (mesh: Mesh) => (await mesh.status()).groups.find(({ group }) => group === 0)!;
+    const before = await control(nodes[0]!);
     const addresses = nodes.map((node) => node.address);
     for (const node of nodes) await meshes.stop(node);
     nodes = await Promise.all(
       ["a", "b", "c"].map((name, at) => meshes.start(name, { listen: addresses[at]! })),
     );
-    assertEquals(new TextDecoder().decode((await nodes[2]!.kv.get("k"))!.value), "kept");
+    const kept = (await nodes[2]!.kv.get("k"))!;
+    assertEquals([new TextDecoder().decode(kept.value), kept.version], ["kept", version]);
+    const after = await control(nodes[2]!);
+    assert(after.term > before.term && after.commit > before.commit, JSON.stringify([before, after]));
     // And at other addresses, one of them.
     await meshes.stop(nodes[0]!);
     const a = await meshes.start("a");

@@ -219,7 +219,7 @@ Deno.test("streams refuse what does not exist, is closed, too large or elsewhere
     assertEquals((await take(subscription, 1))[0]!.length, MESSAGE_BYTES_LIMIT);
   }));
 
-Deno.test("G95 a log is compacted once all targets have processed, and a member that was away catches up", () =>
+Deno.test("G66 G95 a log is compacted once all targets have processed, and a member that was away catches up", () =>
   Meshes.with(async (meshes) => {
     const settings = { snapshotEntries: 20, walSegmentBytes: 64 * 1024 };
     const nodes = await Promise.all(["a", "b", "c"].map((name) => meshes.start(name, { settings })));

@@ -43,6 +43,15 @@ class Stage {
     this.opens.open(token as Token, "p");
     this.opens.work(this.now);
   }
+  work(now: number): void {
+    this.now = now;
+    this.opens.work(now);
+  }
+  /** What it was asked for before the start is known. */
+  speak(): void {
+    this.opens.refusal(PRODUCER_ID);
+    this.asked.pop()!.done({ kind: "moved" });
+  }
   get refused(): string {
     return this.opens.refusal(PRODUCER_ID)?.code ?? "";
   }
@@ -53,6 +62,7 @@ const TIMEOUT = new SennitError("TIMEOUT", "No answer", { outcome: "UNKNOWN" });
 
 Deno.test("nothing of a producer is taken in while a session of it is being opened here, whoever asked for it", () => {
   const stage = new Stage();
+  stage.speak();
   stage.open(1);
   stage.open(2);
   assertEquals([stage.refused, stage.opens.refusal(PRODUCER_ID + 1)], ["NOT_READY", null]);
@@ -74,14 +84,35 @@ Deno.test("an open that nobody answered leaves the session in doubt, until a lat
   assertEquals(stage.refused, "");
   stage.open(3);
   stage.asked[2]!.failed(TIMEOUT);
-  stage.opens.work(4 * CALL_TIMEOUT_MS - 1);
-  assertEquals(stage.refused, "PRODUCER_FENCED");
-  stage.opens.work(4 * CALL_TIMEOUT_MS);
+  stage.work(4 * CALL_TIMEOUT_MS - 1);
+  assertEquals([stage.asked.length, stage.refused], [3, "PRODUCER_FENCED"]);
+  // From now on no frame of it is under way; what is in the log of a leader lies before the next word of this node.
+  stage.work(4 * CALL_TIMEOUT_MS);
+  assertEquals([stage.asked.length, stage.refused], [4, "PRODUCER_FENCED"]);
+  stage.asked[3]!.failed(TIMEOUT);
+  stage.work(4 * CALL_TIMEOUT_MS + 1);
+  assertEquals([stage.asked.length, stage.refused], [5, "PRODUCER_FENCED"]);
+  stage.asked[4]!.done({ kind: "moved" });
   assertEquals(stage.refused, "");
+});
+
+Deno.test("after a start nothing is taken in before a command of this incarnation has been applied", () => {
+  const stage = new Stage();
+  assertEquals([stage.refused, stage.refused, stage.asked.length], ["NOT_READY", "NOT_READY", 1]);
+  stage.asked[0]!.failed(TIMEOUT);
+  assertEquals([stage.refused, stage.asked.length], ["NOT_READY", 2]);
+  stage.asked[1]!.done({ kind: "moved" });
+  assertEquals([stage.refused, stage.asked.length], ["", 2]);
+  // Or a session that is opened now.
+  const other = new Stage();
+  other.open(1);
+  other.asked[0]!.done(opened(1));
+  assertEquals([other.refused, other.asked.length], ["", 1]);
 });
 
 Deno.test("an open that was refused for certain leaves no doubt", () => {
   const stage = new Stage();
+  stage.speak();
   stage.open(1);
   stage.asked[0]!.failed(new SennitError("NO_LEADER", "Nobody leads"));
   assertEquals([stage.said.get(1), stage.refused], ["NO_LEADER", ""]);

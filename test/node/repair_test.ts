@@ -254,3 +254,41 @@ Deno.test("Repair forgets what is damaged of a group that is gone, and tells who
   node.repair.forget(GROUP);
   assertEquals([node.repair.size, told], [0, ["forgotten"]]);
 });
+
+Deno.test("Repair reads what was whole before somebody waited for it, and fetches it where it is not any more", () => {
+  const node = new FakeNode(damagedDisk(4, [2]), [2]);
+  const repaired = () => {
+    node.answer(2, 2, content(2, 100), 10);
+    for (let i = 0; i < 3; i++) node.turn(10);
+  };
+  node.turn(0);
+  repaired();
+  assertEquals([node.repair.size, node.repair.repaired], [0, 1]);
+
+  const told: (Uint8Array | null)[] = [];
+  const wait = (index: number) => {
+    const entry = { group: GROUP, generation: 1, index: at(index), term: inTerm(1) };
+    node.repair.whole(entry, 20, (bytes) => told.push(bytes), () => {}, () => told.push(null));
+    node.turn(20);
+    node.turn(20);
+  };
+  const load = (isLost: boolean) => {
+    const [loaded] = node.wal.takeLoaded();
+    assertEquals(node.repair.loaded(loaded!.request, isLost ? [] : loaded!.entries), true);
+  };
+  wait(2);
+  load(false);
+  assertEquals(told, [content(2, 100)]);
+  wait(2);
+  load(true);
+  assertEquals([told.length, node.repair.size], [1, 1]);
+  node.turn(30);
+  node.turn(30);
+  load(false);
+  assertEquals(told.slice(1), [content(2, 100)]);
+  wait(9);
+  assertEquals([told.length, told[2]], [3, null]);
+  wait(2);
+  node.repair.forget(GROUP);
+  assertEquals(told[3], null);
+});

@@ -8,6 +8,7 @@ import { MatchRule } from "../../sim/checkers/match_rule.ts";
 import type { RaftFrame } from "../../sim/checkers/raft_messages.ts";
 import { ReadNames } from "../../sim/checkers/read_names.ts";
 import { Silence } from "../../sim/checkers/silence.ts";
+import { LaterTerm } from "../../sim/checkers/later_term.ts";
 import { StickyVotes } from "../../sim/checkers/sticky_votes.ts";
 import { SafetyViolation } from "../../sim/checkers/verdict.ts";
 import type { GroupInspection } from "../../src/node/inspection.ts";
@@ -51,9 +52,30 @@ function log(terms: readonly number[], durable = terms.length, base = 0): GroupL
   } as unknown as GroupLog;
 }
 
+Deno.test("who campaigns without being told to, and without the pre-votes of a majority of both halves, is caught", () => {
+  const configuration = { incoming: [1, 2, 4], outgoing: [1, 2, 3], learners: [] };
+  const candidate = group({ role: "candidate", configuration });
+  const wouldVote = (checker: Elected, from: number, term: number, granted = true) =>
+    checker.heard(frame(from, 1, { kind: "pre-vote-reply", term, granted }));
+  const byNewHalf = new Elected();
+  wouldVote(byNewHalf, 4, 3);
+  wouldVote(byNewHalf, 2, 2);
+  wouldVote(byNewHalf, 3, 3, false);
+  violates("elected", () => byNewHalf.check(candidate, log([])));
+  const byBoth = new Elected();
+  wouldVote(byBoth, 4, 3);
+  wouldVote(byBoth, 3, 3);
+  byBoth.check(candidate, log([]));
+  const told = new Elected();
+  told.heard(frame(2, 1, { kind: "timeout-now", term: 2 }));
+  told.check(candidate, log([]));
+  violates("elected", () => told.check(group({ role: "candidate", configuration, term: 4 }), log([])));
+});
+
 Deno.test("a candidate that counts a vote of an earlier term is caught before it wins", () => {
   const checker = new Elected();
   const candidate = group({ role: "candidate", votes: () => [1, 2] });
+  checker.heard(frame(3, 1, { kind: "pre-vote-reply", term: 3, granted: true }));
   checker.heard(frame(2, 1, { kind: "vote-reply", term: 2, granted: true }));
   violates("elected", () => checker.check(candidate, log([])));
   checker.heard(frame(2, 1, { kind: "vote-reply", term: 3, granted: true }));
@@ -123,15 +145,16 @@ Deno.test("a name of a forwarded read that comes again is caught", () => {
 
 Deno.test("sticky votes: who has just heard from a leader, or was just started, votes for nobody else", () => {
   const timeoutMs = 100;
+  const at = (ms: number, incarnation: number, turns: number) => ({ ms, incarnation, turns });
   /** Hears from member 2, which leads term 3, at 50; then votes for 3 in term 4. */
   const votes = (atMs: number, isTransfer = false, heardIn = 5) => {
     const checker = new StickyVotes();
     const clock = () => ({ ms: 50, incarnation: 1, turns: heardIn });
-    checker.check(group({ leader: 2 }), 1, 5, 10, timeoutMs);
+    checker.check(group({ leader: 2 }), at(10, 1, 5), timeoutMs);
     checker.heard(frame(2, 1, { kind: "heartbeat", term: 3 }), clock);
-    checker.check(group({ leader: 2 }), 1, 6, 50, timeoutMs);
+    checker.check(group({ leader: 2 }), at(50, 1, 6), timeoutMs);
     checker.heard(frame(3, 1, { kind: "vote", term: 4, transfer: isTransfer }), clock);
-    checker.check(group({ term: 4, vote: 3 }), 1, 7, atMs, timeoutMs);
+    checker.check(group({ term: 4, vote: 3 }), at(atMs, 1, 7), timeoutMs);
     return checker.inputs;
   };
   assertEquals(votes(150), 1);
@@ -144,10 +167,40 @@ Deno.test("sticky votes: who has just heard from a leader, or was just started, 
   );
 
   const restarted = new StickyVotes();
-  restarted.check(group({}), 1, 5, 500, timeoutMs);
-  restarted.check(group({}), 2, 1, 3, timeoutMs);
+  restarted.check(group({}), at(500, 1, 5), timeoutMs);
+  restarted.check(group({}), at(3, 2, 1), timeoutMs);
   restarted.heard(frame(3, 1, { kind: "vote", term: 4, transfer: false }), () => null);
-  violates("sticky-votes", () => restarted.check(group({ term: 4, vote: 3 }), 2, 2, 90, timeoutMs));
+  violates("sticky-votes", () => restarted.check(group({ term: 4, vote: 3 }), at(90, 2, 2), timeoutMs));
+});
+
+Deno.test("later-term catches who goes on in its term although it hears of a later one again and again", () => {
+  const clock = (turns: number, incarnation = 1) => ({ ms: 0, incarnation, turns });
+  const hears = (kind: string, terms: readonly number[], other: Record<string, unknown> = {}) => {
+    const checker = new LaterTerm();
+    // What comes before the group is open there is not taken in.
+    for (let turns = 0; turns < 4; turns++) {
+      checker.heard(frame(2, 1, { kind: "append", term: 9 }), () => clock(turns));
+    }
+    checker.check(group({ term: 3, ...other }), clock(4));
+    for (const [turns, term] of terms.entries()) {
+      checker.heard(frame(2, 1, { kind, term }), () => clock(turns + 4));
+      checker.check(group({ term: 3, ...other }), clock(turns + 5));
+    }
+    return checker.inputs;
+  };
+  assertEquals(hears("heartbeat-reply", [3, 3, 3, 3]), 0);
+  assertEquals(hears("heartbeat-reply", [4, 4]), 1);
+  violates("later-term", () => hears("heartbeat-reply", [4, 4, 4]));
+  violates("later-term", () => hears("append", [3, 4, 5, 4]));
+  assertEquals(hears("vote", [4, 4, 4, 4]), 0);
+  assertEquals(hears("append", [4, 4, 4, 4], { isInstalling: true }), 0);
+  const restarted = new LaterTerm();
+  for (const incarnation of [1, 2, 3, 4]) {
+    restarted.check(group({ term: 3 }), clock(0, incarnation));
+    restarted.heard(frame(2, 1, { kind: "append", term: 4 }), () => clock(1, incarnation));
+    restarted.check(group({ term: 3 }), clock(2, incarnation));
+  }
+  assertEquals(restarted.inputs, 4);
 });
 
 Deno.test("silence catches who falls asleep with something left to do, and who does things in its sleep", () => {

@@ -28,6 +28,7 @@ import { SaidCommitted } from "../../sim/checkers/said_committed.ts";
 import { StableLeadership } from "../../sim/checkers/stable_leadership.ts";
 import { StateEquality } from "../../sim/checkers/state_equality.ts";
 import { TermOrigin } from "../../sim/checkers/term_origin.ts";
+import { Seeking } from "../../sim/checkers/seeking.ts";
 import { TurnsEnd } from "../../sim/checkers/turns_end.ts";
 import { VoteRule } from "../../sim/checkers/vote_rule.ts";
 import { SafetyViolation } from "../../sim/checkers/verdict.ts";
@@ -289,6 +290,16 @@ Deno.test("turns-end catches a node whose deadline has passed and stays", () => 
   for (let overdue = 0; overdue <= 500; overdue++) checker.check("n1", overdue);
   assertEquals(checker.inputs, 501);
   violates("turns-end", () => checker.check("n1", 501));
+});
+
+Deno.test("seeking catches who waits for ever to be dialled", () => {
+  const checker = new Seeking();
+  const look = (isSought: boolean, state = "member") =>
+    checker.check({ name: "n1", state, apart: () => [{ memberId: 2, isSought }] } as never);
+  look(true);
+  look(false, "leaving");
+  assertEquals(checker.inputs, 1);
+  violates("seeking", () => look(false));
 });
 
 Deno.test("state equality catches two states after the same entries", () => {

@@ -1,5 +1,6 @@
 /** Checkers of what has to end: sessions of who was removed, invitations, handovers, and what a node should have noticed. */
 import { assertEquals, assertThrows } from "@std/assert";
+import { DeadSessions } from "../../sim/checkers/dead_sessions.ts";
 import type { GroupLog } from "../../sim/checkers/group_logs.ts";
 import { Handovers } from "../../sim/checkers/handovers.ts";
 import { Lasting } from "../../sim/checkers/lasting.ts";
@@ -81,14 +82,17 @@ function controlLog(): ControlLog {
 }
 
 Deno.test("what lasts is counted from when it began, and not before the node could have done anything about it", () => {
-  const lasting = new Lasting();
+  const lasting = new Lasting<string>();
   const lasts = (ms: number, turns: number, sign: number | null = 1, incarnation = 1) =>
     lasting.lasts("n1", sign, at(ms, turns, incarnation), 50);
-  assertEquals([lasts(0, 0), lasts(49, 30), lasts(50, 30), lasts(60, 33)], [false, false, false, false]);
-  assertEquals(lasts(60, 34), true);
+  assertEquals([lasts(0, 0), lasts(49, 30), lasts(50, 31), lasts(60, 34)], [false, false, false, false]);
+  assertEquals(lasts(60, 35), true);
   // Something else, another start, and what was not so in between.
   assertEquals([lasts(60, 35, 2), lasts(200, 40, 2), lasts(200, 50, 2, 2)], [false, false, false]);
   assertEquals([lasts(300, 60, null), lasts(300, 70, 2, 2), lasts(300, 80, 2, 2)], [false, false, false]);
+  // Paused, and then busy with what came meanwhile.
+  assertEquals([lasts(900, 80, 2, 2), lasts(901, 81, 2, 2), lasts(910, 90, 2, 2)], [false, false, false]);
+  assertEquals([lasts(960, 95, 2, 2), lasts(960, 98, 2, 2), lasts(960, 99, 2, 2)], [false, false, true]);
 });
 
 Deno.test("membership catches a node that goes on to speak with who was removed", () => {
@@ -200,4 +204,23 @@ Deno.test("releases catches who is let go while a stream's group may still count
   assertEquals([releases.inputs, releases.configurationInputs], [3, 2]);
   // Who was evicted is waited for by nobody.
   new Releases().removed({ ...removal, isLeave: false });
+});
+
+Deno.test("Dead sessions: a connection that is silent for longer than the idle timeout is kept by nobody", () => {
+  const idleTimeoutMs = 100;
+  const end = (arrivals: number, state: "open" | "closing" = "open") => [{ id: 7 as never, state, arrivals }];
+  const look = (checker: DeadSessions, ms: number, turns: number, arrivals: number) =>
+    checker.check("n1", end(arrivals), at(ms, turns), idleTimeoutMs);
+  const heard = new DeadSessions();
+  for (let turn = 0; turn < 20; turn++) look(heard, 90 * turn, turn, turn);
+  assertEquals(heard.inputs, 20);
+  const late = new DeadSessions();
+  look(late, 0, 1, 1);
+  look(late, 500, 2, 1); // Paused until now.
+  late.check("n1", end(1, "closing"), at(501, 3), idleTimeoutMs);
+  const kept = new DeadSessions();
+  for (let turn = 0; turn < 6; turn++) look(kept, 20 * turn, turn, 1);
+  violates("dead-sessions", () => {
+    for (let turn = 6; turn < 12; turn++) look(kept, 20 * turn, turn, 1);
+  });
 });

@@ -80,6 +80,19 @@ Deno.test("a group that was durably gone and is there again is caught; what a cr
   violates(() => history.look(1, 0, 3), "is there again");
 });
 
+Deno.test("a tombstone that was durable and is there no more is caught", () => {
+  const history = new History();
+  history.drop();
+  history.look(1, 5);
+  history.look(1, null);
+  const look = (...closed: number[]) => history.checker.lookAtDisk("n1", new Map(), new Set(closed));
+  look();
+  look(GROUP);
+  look(GROUP, GROUP + 1);
+  history.checker.lookAtDisk("n1", null, null);
+  violates(() => look(GROUP + 1), "tombstone");
+});
+
 Deno.test("what a dropped group leaves on a disk is caught: its log, its outbox, its snapshots", () => {
   const disk = new MemoryDisk();
   const driver = LogDriver.open(disk);

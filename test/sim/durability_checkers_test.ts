@@ -48,12 +48,12 @@ Deno.test("a batch that is said to be queued is on the disk", () => {
   const checker = new SaidQueued();
   const batch = new Uint8Array([7, 7, 8, 9]);
   const queued: Reply = { kind: "published", firstOffset: -1, duplicate: false };
-  checker.asked(1 as Token, batch);
+  checker.asked(1 as Token, "orders", batch);
   checker.answered("n1", 1 as Token, queued, () => [new Uint8Array([1]), new Uint8Array([7, 7, 7, 8, 9, 1])]);
-  checker.asked(2 as Token, batch);
+  checker.asked(2 as Token, "orders", batch);
   // Committed: it need not be here.
   checker.answered("n1", 2 as Token, { ...queued, firstOffset: 3 }, () => []);
-  checker.asked(3 as Token, batch);
+  checker.asked(3 as Token, "orders", batch);
   const torn = () => [new Uint8Array([7, 7, 8]), new Uint8Array([9])];
   violates("said-queued", () => checker.answered("n1", 3 as Token, queued, torn));
   assertEquals(checker.inputs, 2);

@@ -58,6 +58,7 @@ Deno.test("a node that is told of its removal before its control group is open k
   const [first, second, third] = mesh.hosts as [Host, Host, Host];
   mesh.form();
   third.stop();
+  third.crash(false);
   mesh.insist(first, { kind: "evict", name: "n3" }, "done");
 
   gate.isClosed = true;
@@ -71,8 +72,12 @@ Deno.test("a node that is told of its removal before its control group is open k
 
   // From then on it knows by itself.
   third.stop();
+  third.crash(false);
   gate.isClosed = false;
-  for (const host of [first, second]) host.stop();
+  for (const host of [first, second]) {
+    host.stop();
+    host.crash(false);
+  }
   third.boot(settingsOf("n3"));
   mesh.run(1000);
   assertEquals(third.node!.inspect().state, "evicted");

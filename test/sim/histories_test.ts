@@ -1,6 +1,7 @@
 /**
- * The misfortunes in which a well-liked message system lost acknowledged data or split (Jepsen, December 2025): again and
- * again, and nothing that was acknowledged is lost, no replica stays different, no stream is given up.
+ * The misfortunes in which a well-liked message system lost acknowledged data or split (Jepsen, December 2025), and sequences
+ * of elections that seldom come by themselves: again and again, and nothing that was acknowledged is lost, no replica
+ * stays different, no stream is given up.
  */
 import { assert, assertEquals } from "@std/assert";
 import { runMany } from "../../sim/mod.ts";
@@ -8,8 +9,9 @@ import type { FaultKind } from "../../sim/faults/kinds.ts";
 
 const RUNS = 10;
 
-async function survives(kind: FaultKind, runs = RUNS): Promise<void> {
-  const report = await runMany({ from: "1", seeds: runs, jobs: 1, options: `faults=${kind}+crash-process` });
+async function survives(kind: FaultKind, runs = RUNS, nodes = ""): Promise<void> {
+  const options = `${nodes}faults=${kind}+crash-process`;
+  const report = await runMany({ from: "1", seeds: runs, jobs: 1, options });
   const failed = report.failed.map(({ name, message }) => `deno task sim replay ${name}: ${message}`);
   assertEquals(failed, []);
   assert(report.faults[kind]!.struck > 0, "it did happen");
@@ -30,3 +32,11 @@ Deno.test("what is damaged when somebody wants it is not taken for what was writ
 
 Deno.test("a leader that comes back to a log that begins within its own keeps nothing of that", () =>
   survives("stranded-leader", 4));
+
+Deno.test("older entries of a leader that is elected again take the place of newer ones", () =>
+  survives("figure-8", 4));
+
+Deno.test("an election among members that hold a joint configuration is one of both halves", () =>
+  survives("joint-election", 4, "nodes=4,"));
+
+Deno.test("what was said in a term that is over counts for nothing", () => survives("late-words", 4));

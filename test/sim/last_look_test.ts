@@ -60,10 +60,7 @@ Deno.test("LastLook finds a group changed by each thing that a checker judges by
 });
 
 Deno.test("LastLook finds a group changed by the last entry of its log", () => {
-  for (const other of [{ term: 4 }, { kind: 2 }, { crc: 8 }]) {
-    assertEquals(isSameAfter(group({}, { ...END, ...other } as EntryInspection)), false);
-  }
-  assertEquals(isSameAfter(group({}, null)), false);
+  assertEquals(isSameAfter(group({ lastTerm: 4 })), false);
   const look = new LastLook(group());
   for (let i = 0; i < 3; i++) assertEquals(look.isSame(1, true, group({}, null)), false, "it cannot be read");
   const empty = { base: 9, last: 9, commit: 9, applied: 9 };

@@ -30,12 +30,21 @@ function asOfToday(node: SimulatedNode): SimulatedNode {
   };
 }
 
-/** The previous build is certain that a closed stream does not have what it refuses, also where an earlier try is in it. */
+/**
+ * The previous build is certain that a closed stream does not have what it refuses, also where an earlier try is in it; and it
+ * says QUEUED of what a session may still fence that was asked for there before.
+ */
 function lessCertain(callers: Callers): Callers {
+  const error = { code: "TIMEOUT", message: "Not known", outcome: "UNKNOWN", details: {} } as const;
   return {
     reply(token, reply) {
       const isClosed = reply.kind === "failed" && reply.error.code === "STREAM_CLOSED";
-      callers.reply(token, isClosed ? { ...reply, error: { ...reply.error, outcome: "UNKNOWN" } } : reply);
+      const isQueued = reply.kind === "published" && reply.firstOffset < 0 && !reply.duplicate;
+      if (isQueued) callers.reply(token, { kind: "failed", error });
+      else {callers.reply(
+          token,
+          isClosed ? { ...reply, error: { ...reply.error, outcome: "UNKNOWN" } } : reply,
+        );}
     },
     push: (token, push) => callers.push(token, push),
   };

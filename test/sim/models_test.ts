@@ -6,6 +6,7 @@ import { type ControlCommand, encodeControlCommand } from "../../src/node/contro
 import { encodeRecordBatch, encodeStreamCommand, type StreamCommand } from "../../src/stream/mod.ts";
 import { writeBatchHeader, writeFileHeader } from "../../src/wal/format.ts";
 import { DeliveryCheck } from "../../sim/checkers/delivery.ts";
+import { readWalFiles } from "../../sim/checkers/wal_files.ts";
 import { DurableLog } from "../../sim/checkers/durable_log.ts";
 import { Elected } from "../../sim/checkers/elected.ts";
 import { FreshReads } from "../../sim/checkers/fresh_reads.ts";
@@ -75,6 +76,31 @@ Deno.test("the stream model catches a member that makes something else of its lo
   violates("stream-model", look(4, 1, 3));
   // Where a subscription that nobody waits for begins, the log alone does not tell.
   assertEquals(look(4, 2, 4, false)(), 1);
+});
+
+Deno.test("what a member says to be queued is fenced by no later session that was opened there", () => {
+  const open = (member: number) => {
+    const origin = { member: member as MemberId, boot: 1, request: 1 };
+    return encodeStreamCommand({ kind: "open-producer", origin, producer: "p" });
+  };
+  const fields = { producerId: 1, epoch: 1, baseSequence: 1 as never, ulid: new Uint8Array(16) };
+  const batch = encodeRecordBatch(fields, [new Uint8Array(1)]);
+  const told = (log: Uint8Array[], before: number) => {
+    const checker = new StreamModel();
+    for (const [i, bytes] of log.entries()) {
+      if (i === before) checker.queued(4, 9, { ...fields, count: 1 });
+      checker.applied(9, 0, i + 1, 0, bytes);
+    }
+    if (before === log.length) checker.queued(4, 9, { ...fields, count: 1 });
+    return checker.queuedInputs;
+  };
+  assertEquals(told([open(4), batch, open(4)], 1), 1);
+  // Committed before it was said, and then fenced.
+  assertEquals(told([open(4), batch, open(4)], 2), 1);
+  // Another node's sessions do not wait for what is queued here.
+  assertEquals(told([open(4), open(5), batch], 1), 1);
+  violates("stream-model", () => told([open(4), open(4), batch], 1));
+  violates("stream-model", () => told([open(4), open(4)], 2));
 });
 
 /** Two messages of one producer at offsets 0 and 1, acknowledged, with a consumer of each mode that has seen them. */
@@ -277,7 +303,7 @@ Deno.test("who leads by fewer votes than a majority is caught, and who stands wi
   grant(byTwo, 4, 5, false);
   grant(byTwo, 6, 5); // No voter.
   violates("elected", () => byTwo.check(shape as never, log));
-  const learner = { ...shape, memberId: 6, role: "candidate" };
+  const learner = { ...shape, memberId: 6, role: "pre-candidate" };
   violates("elected", () => new Elected().check(learner as never, log));
   // Its removal is not committed yet.
   new Elected().check(learner as never, { configurationIndexes: [4] } as unknown as GroupLog);
@@ -338,18 +364,19 @@ Deno.test("what a member says to be durable is looked for on its disk", () => {
       entry: (index: number) => ({ term: terms[index - 1] }),
     }] as never;
   const checker = new DurableLog();
+  const filed = (segments: readonly Uint8Array[]) => readWalFiles(segments)?.groups ?? null;
   const told = (term: number, votedFor: number) => () => ({ term, voteTerm: term, votedFor });
-  checker.check("n1", member([1, 1, 2], "leader"), [disk], told(2, 1), false);
+  checker.check("n1", member([1, 1, 2], "leader"), filed([disk]), told(2, 1), false);
   // Nothing is known of a disk that has lost something; another can be read to its end.
   const cut = [disk.subarray(0, disk.length - 1)];
   const flipped = [disk.map((byte, at) => at === 100 ? byte ^ 4 : byte)];
   for (const damaged of [cut, flipped]) {
-    checker.check("n1", member([1, 1, 9]), damaged, told(2, 1), true);
-    violates("durable-log", () => checker.check("n1", member([1, 1, 2]), damaged, told(2, 1), false));
+    checker.check("n1", member([1, 1, 9]), filed(damaged), told(2, 1), true);
+    violates("durable-log", () => checker.check("n1", member([1, 1, 2]), filed(damaged), told(2, 1), false));
   }
   assertEquals(checker.inputs, 3);
   const checks = (groups: never, term: number, vote: number) => () =>
-    new DurableLog().check("n1", groups, [disk], told(term, vote), false);
+    new DurableLog().check("n1", groups, filed([disk]), told(term, vote), false);
   violates("durable-log", checks(member([1, 1, 2, 2]), 2, 1));
   violates("durable-log", checks(member([1, 1, 1]), 2, 1));
   violates("durable-log", checks(member([1, 1]), 2, 1));
@@ -359,5 +386,8 @@ Deno.test("what a member says to be durable is looked for on its disk", () => {
   // A copy without what stood before it: whoever starts from this disk has a log with a hole.
   const [, ...copy] = entries(1, 4, 1);
   const torn = segment([open, hardState(2, 1), entries(1, 1, 2), [6, ...copy]] as never);
-  violates("durable-log", () => new DurableLog().check("n1", member([1, 1]), [torn], told(2, 1), false));
+  violates(
+    "durable-log",
+    () => new DurableLog().check("n1", member([1, 1]), filed([torn]), told(2, 1), false),
+  );
 });

@@ -53,12 +53,18 @@ Deno.test("names of runs are read as they are written", () => {
 
 Deno.test("every kind of fault strikes", () => {
   const struck = new Set<string>();
-  for (let i = 0; i < 80 && struck.size < FAULT_KINDS.length; i++) {
-    const result = runOne(`operations=300,faults=all.strike-${i}`);
+  const left = () => FAULT_KINDS.filter((kind) => !struck.has(kind));
+  const run = (name: string) => {
+    const result = runOne(name);
     assertEquals([result.outcome, result.message], ["ok", ""], result.name);
     for (const kind of FAULT_KINDS) if (result.faults[kind]?.struck) struck.add(kind);
+  };
+  for (let i = 0; i < 30; i++) run(`operations=300,faults=all.strike-${i}`);
+  // What is rare among all comes about where it has room, and others are away from time to time.
+  for (let i = 0; i < 30 && left().length > 0; i++) {
+    run(`operations=300,limits=tiny,faults=${left()[i % left().length]}+partition-one.strike-${i}`);
   }
-  assertEquals(FAULT_KINDS.filter((kind) => !struck.has(kind)), []);
+  assertEquals(left(), []);
 });
 
 Deno.test("a mesh of more members than vote keeps every promise, with members that come, go and die", () => {
@@ -74,10 +80,14 @@ Deno.test("a mesh of more members than vote keeps every promise, with members th
 });
 
 Deno.test("a voter whose disk hangs for long loses its vote, although its process is there", () => {
-  const result = runOne("nodes=7,operations=200,faults=hung-disk.hung-4");
-  assertEquals([result.outcome, result.message], ["ok", ""]);
-  // Nothing else strikes: nobody is away.
-  assert(result.marks["a voter that is away for long is replaced"]! > 0);
+  let replaced = 0;
+  for (let i = 1; i <= 20 && replaced === 0; i++) {
+    const result = runOne(`nodes=7,operations=200,faults=hung-disk.hung-${i}`);
+    assertEquals([result.outcome, result.message], ["ok", ""], result.name);
+    // Nothing else strikes: nobody is away.
+    replaced += result.marks["a voter that is away for long is replaced"] ?? 0;
+  }
+  assert(replaced > 0);
 });
 
 Deno.test("without faults nothing strikes that the nemesis would have injected", () => {

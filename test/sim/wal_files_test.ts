@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { readWalFiles } from "../../sim/checkers/wal_files.ts";
+import { readWalFiles, WalReading } from "../../sim/checkers/wal_files.ts";
 import { at, content, entries, group, hardState, inTerm, LogDriver } from "../wal/log_driver.ts";
 import { MemoryDisk } from "../wal/memory_disk.ts";
 
@@ -19,6 +19,10 @@ Deno.test("readWalFiles() reads of any history what the log holds, overwritten e
     wal.openGroup(one, 1);
     let term = 1;
     let outboxId = 0;
+    const reading = new WalReading();
+    const inodes = new Map<string, object>();
+    const inodeOf = (name: string) => inodes.get(name) ?? inodes.set(name, {}).get(name)!;
+    let [rewrites, reads] = [0, true];
     for (const { kind, count, back } of steps) {
       const { first, last } = wal.range(one)!;
       const contents = Array.from({ length: count }, (_, i) => content(i, 40 * count));
@@ -36,6 +40,19 @@ Deno.test("readWalFiles() reads of any history what the log holds, overwritten e
       }
       if (kind === "state") wal.appendHardState(one, 1, hardState(++term, count, 0));
       driver.settle();
+      // Read again and again, and now and then after a change of what was there, it says the same as read at once.
+      const segments = disk.paths.map((path) => disk.content(path));
+      if (count === 5) rewrites += 1;
+      if (reads) {
+        const files = disk.paths.map((name, i) => ({
+          name,
+          bytes: segments[i]!,
+          inode: inodeOf(name),
+          rewrites,
+        }));
+        assertEquals(reading.read(files), readWalFiles(segments));
+      }
+      reads = count !== 1;
     }
     driver.settle();
     const filed = readWalFiles(disk.paths.map((path) => disk.content(path)))!.groups.get(3)!;

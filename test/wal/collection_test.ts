@@ -150,6 +150,8 @@ Deno.test("Wal copies a damaged entry as damaged, and it may still be repaired",
   disk.plant(disk.paths[0]!, bytes);
   churn(driver, 1, 60);
   assert(disk.paths[0]! > "wal/0000000000000002.wal", "the damaged segment is gone");
+  const [found] = driver.wal.takeDamaged();
+  assertEquals([found?.group, found?.index] as number[], [2, 1], "nobody has read it but who copied it");
   for (let round = 0; round < 2; round++) {
     assertEquals(loadAll(driver, 2, 2, 2), [content(2, 300)]);
     driver.wal.load(group(2), at(1), at(1), 1000);
@@ -162,6 +164,25 @@ Deno.test("Wal copies a damaged entry as damaged, and it may still be repaired",
   driver.wal.repairEntry(group(2), 1, at(1), inTerm(1), content(1, 300));
   driver.settle();
   assertEquals(loadAll(driver, 2, 1, 2), [content(1, 300), content(2, 300)]);
+});
+
+Deno.test("Wal tells of entries whose content turned out to be damaged as that of an outbox record", () => {
+  const disk = new MemoryDisk();
+  const driver = LogDriver.open(disk, { cacheBytes: 0 });
+  driver.wal.openGroup(group(1), 1);
+  driver.settle();
+  const start = disk.content(disk.paths[0]!).length;
+  driver.wal.appendOutbox(7, group(1), 1, content(1, 300));
+  driver.settle();
+  driver.wal.appendFromOutbox(group(1), 1, at(1), inTerm(1), 7);
+  driver.settle();
+  const bytes = disk.content(disk.paths[0]!).slice();
+  bytes.fill(0, start + 200, start + 260);
+  disk.plant(disk.paths[0]!, bytes);
+  driver.wal.loadOutbox(7);
+  driver.settle();
+  assertEquals(driver.wal.takeLoadedOutbox()[0]!.failed, "DATA_DAMAGED");
+  assertEquals(driver.wal.takeDamaged().map(({ index }) => index as number), [1]);
 });
 
 Deno.test("Wal finishes a load although its entries are truncated and their file is removed meanwhile", () => {
