@@ -63,6 +63,8 @@ Deno.test("a node that is killed is replayed from its recording to the state tha
     await new Promise((resolve) => setTimeout(resolve, 1500));
     const alive = await replay("--recording", recording("a"));
     assertEquals([alive.code, alive.difference], [0, null]);
+    // A mesh at rest may take no turn for a while: a call is one.
+    assertEquals(await ran("kv", "get", "last", "--data", data("a")), "1");
     await nodes[0]!.stop("SIGKILL");
     for (const node of nodes.slice(1)) await node.stop();
 
