@@ -6,13 +6,13 @@ export const LINKS: readonly Mutant[] = [
     id: "draining-for-ever",
     says: "a peer that once said that it stops is sent no data after it is back",
     edits: [{
-      file: "src/link/links.ts",
-      from: "    peer.active = connection;\n    peer.draining = false;\n",
-      to: "    peer.active = connection;\n",
+      file: "src/link/peer.ts",
+      from: "  get draining(): boolean {\n    return this.active?.draining ?? false;\n",
+      to: "  isDraining = false;\n  get draining(): boolean {\n    return this.isDraining;\n",
     }, {
       file: "src/link/links.ts",
-      from: "    peer.outbox.clear();\n    peer.draining = false;\n",
-      to: "    peer.outbox.clear();\n",
+      from: "      connection.draining = true;\n",
+      to: "      if (connection.peer !== null) connection.peer.isDraining = true;\n",
     }],
   },
   {

@@ -26,6 +26,8 @@ export type Phase = "hello" | "open" | "leaving";
 export class Connection {
   phase: Phase = "hello";
   confirmed = false;
+  /** The other end said DRAIN. What it says on the next connection, after a restart, is not bound by it. */
+  draining = false;
   /** Of a MEMBER session: the peer. Of a dialled connection: the peer that was dialled, from the start. */
   peer: Peer | null = null;
   /** Of an ENROL session. */

@@ -304,7 +304,7 @@ export class Links {
     } else if (frame.type === FrameType.Pong) {
       this.#onPong(connection, frame);
     } else if (frame.type === FrameType.Drain) {
-      if (connection.peer !== null) connection.peer.draining = true;
+      connection.draining = true;
     } else if (frame.type === FrameType.Hello) {
       this.#end(connection, "MALFORMED", "HELLO came twice");
     } else {
@@ -425,7 +425,6 @@ export class Links {
       return;
     }
     peer.active = connection;
-    peer.draining = false;
     const { member: { number, memberId }, featureLevel } = peer;
     this.#events.push({ kind: "up", number, memberId, featureLevel, rttMs: connection.keepalive.rttMs });
   }
@@ -490,7 +489,6 @@ export class Links {
       return;
     }
     peer.outbox.clear();
-    peer.draining = false;
     this.#reassembler.forget(peer.member.number);
     const { number, memberId } = peer.member;
     this.#events.push({ kind: "down", number, memberId, reason });

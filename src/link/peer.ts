@@ -26,8 +26,6 @@ export class Peer {
   nextDialAtMs = Infinity;
   /** What its build supports, as it said last; 0 before it was met. */
   featureLevel = 0;
-  /** True once it said DRAIN: it finishes what it has and takes no new data. */
-  draining = false;
   readonly traffic = new Traffic();
   #attempt = 0;
   #draws = 0;
@@ -40,6 +38,11 @@ export class Peer {
   /** Addresses are tried in turn. */
   nextAddress(): string {
     return this.member.addresses[this.#attempt % this.member.addresses.length]!;
+  }
+
+  /** True once it said DRAIN in this session: it finishes what it has and takes no new data. */
+  get draining(): boolean {
+    return this.active?.draining ?? false;
   }
 
   /** A session came about: the next pause is the shortest again. */

@@ -155,3 +155,23 @@ Deno.test("Links does not continue a message that its peer began before a restar
   assertEquals(b.of("message").map((event) => event.payload), [bytesOf(300_000, 2)]);
   assertEquals(b.of("down"), []);
 });
+
+Deno.test("Links sends data to a peer that began to stop, was cut off before it said so, and is back", () => {
+  const { world, a, b } = pair();
+  world.run(100);
+  world.bandwidth = 1000;
+  assert(a.links.send(B, FrameType.Data, TrafficClass.Data, bytesOf(1024 * 1024)));
+  a.links.drain(world.now);
+  world.run(500);
+  assertEquals(b.links.status()[0]!.draining, true);
+  a.network.lose();
+  a.frozen = true;
+  world.listeners.delete(a.address);
+  const again = new TestNode(world, { number: 1 });
+  again.links.setPeers([b.member]);
+  world.run(1000);
+  assertEquals([b.of("down").length, b.links.status()[0]!.draining], [0, false]);
+  assert(b.links.send(A, FrameType.Node, TrafficClass.Data, bytesOf(20)));
+  world.run(1100);
+  assertEquals(again.of("message").map((event) => event.payload), [bytesOf(20)]);
+});
