@@ -136,6 +136,12 @@ export class ControlLog {
       members: initial.incoming.filter((id) => this.#state.member(id) !== null),
     }));
   }
+  /** Subscriptions that a stream has from its begin on, for completion waits for them. */
+  requiredOf(group: number): readonly { readonly member: number; readonly name: string }[] {
+    const record = this.#state.streams().find((each) => each.group === group);
+    const { targets, subscriptions } = record ?? { targets: [], subscriptions: [] };
+    return targets.flatMap((member) => subscriptions.map((name) => ({ member, name })));
+  }
   hasStream(name: string): boolean {
     return this.#state.stream(name) !== null;
   }

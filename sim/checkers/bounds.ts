@@ -1,5 +1,5 @@
 /** Nothing in a node grows without a limit (DESIGN section 13): the sizes that it tells of stay below theirs. */
-import { OUTBOX_BATCHES_LIMIT, PENDING_CALLS_LIMIT } from "../../src/core/limits.ts";
+import { KEY_VALUE_BYTES_LIMIT, OUTBOX_BATCHES_LIMIT, PENDING_CALLS_LIMIT } from "../../src/core/limits.ts";
 import type { NodeInspection } from "../../src/node/inspection.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
 
@@ -11,6 +11,11 @@ const LIMITS: Readonly<Record<string, number>> = {
   flows: 64,
   appendLoads: 1_024,
   walSegments: 4_096,
+  // Bytes are what `accounts` is about.
+  walBytes: Infinity,
+  walLiveBytes: Infinity,
+  walPendingBytes: Infinity,
+  keyValueBytes: KEY_VALUE_BYTES_LIMIT,
   removals: 64,
   outboxBatches: 16 * OUTBOX_BATCHES_LIMIT,
 };

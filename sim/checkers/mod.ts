@@ -1,6 +1,6 @@
 /** All checkers of a run: what is looked at after every event, and what is judged at its end. */
 import type { MemberId } from "../../src/core/ids.ts";
-import type { GroupInspection, Observer } from "../../src/node/inspection.ts";
+import type { GroupInspection, NodeInspection, Observer } from "../../src/node/inspection.ts";
 import type { RecoveryPlan } from "../../src/node/mod.ts";
 import { ControlLog } from "../control_log.ts";
 import { ROT_KINDS } from "../faults/kinds.ts";
@@ -9,6 +9,7 @@ import type { Host } from "../host.ts";
 import type { CallObserver } from "../workloads/clients.ts";
 import type { Effects } from "../workloads/effects.ts";
 import type { KvHistory } from "../workloads/history.ts";
+import { Accounts } from "./accounts.ts";
 import { Answers } from "./answers.ts";
 import { AppliedOnce } from "./applied_once.ts";
 import { Bounds } from "./bounds.ts";
@@ -48,11 +49,12 @@ import { StableLeadership } from "./stable_leadership.ts";
 import { StateEquality } from "./state_equality.ts";
 import { StickyVotes } from "./sticky_votes.ts";
 import { StreamModel } from "./stream_model.ts";
+import { Subscribers } from "./subscribers.ts";
 import { TermOrigin } from "./term_origin.ts";
 import { Seeking } from "./seeking.ts";
 import { TurnsEnd } from "./turns_end.ts";
 import { VoteRule } from "./vote_rule.ts";
-import { type FiledGroup, WalReading } from "./wal_files.ts";
+import { type FiledGroup, readWalFiles, type WalFiles, WalReading } from "./wal_files.ts";
 import { Watches } from "./watches.ts";
 
 export { SafetyViolation } from "./verdict.ts";
@@ -112,6 +114,8 @@ export class Checkers {
     "notices",
     "releases",
     "dead-sessions",
+    "subscribers",
+    "accounts",
   ];
 
   /** Places of node code that were passed, and how often. */
@@ -144,7 +148,9 @@ export class Checkers {
   readonly watches = new Watches();
   readonly durable = new DurableLog();
   readonly reads = new FreshReads();
-  readonly streams = new StreamModel();
+  readonly streams: StreamModel = new StreamModel((group) => this.control.requiredOf(group));
+  readonly subscribers = new Subscribers((group, member, name) => this.streams.epochOf(group, member, name));
+  readonly accounts = new Accounts();
   readonly equality = new StateEquality();
   readonly monotonicity = new Monotonicity();
   readonly bounds = new Bounds();
@@ -265,21 +271,24 @@ export class Checkers {
     for (const group of inspection.groups) this.#lookAt(host, group, isSettled, now);
     const { disk } = host;
     const { groups } = inspection;
+    const hasRotted = [...ROT_KINDS].some((kind) => host.world.ledger.get(kind).struck > 0);
     if (this.durable.isDue(host.name, host.incarnation, groups.length, disk.removals)) {
       let reading = this.#readings.get(host);
       if (reading === undefined) this.#readings.set(host, reading = new WalReading());
       const files = reading.read(disk.durableFiles(WAL_FOLDER));
       const logs = files?.groups ?? null;
       const told = (group: GroupInspection) => this.promises.told(group);
-      const mayBeDamaged = [...ROT_KINDS].some((kind) => host.world.ledger.get(kind).struck > 0);
-      this.durable.check(host.name, groups, logs, told, mayBeDamaged);
+      this.durable.check(host.name, groups, logs, told, hasRotted);
       this.gone.lookAtDisk(host.name, logs, files?.closed ?? null);
       this.#lookAtSnapshots(host, groups, logs);
+      this.#checkLog(host, inspection, files);
     }
+    this.accounts.checkKeyValue(host.name, host.incarnation, inspection, false);
     for (const stream of inspection.streams) {
       const group = inspection.groups.find((each) => each.group === stream.group);
       if (group !== undefined) {
-        this.streams.check(host.name, host.incarnation, group.generation, group.applied, stream);
+        this.streams.check(host.name, host.incarnation, group, stream, !hasRotted);
+        this.subscribers.check(host, group.applied, stream);
       }
     }
     return inspection.state;
@@ -356,7 +365,7 @@ export class Checkers {
 
   /** What clients ask and are answered. */
   callObserver(): CallObserver {
-    const { reads, queued, streams } = this;
+    const { reads, queued, streams, subscribers } = this;
     const saidQueued = ({ node }: Host, stream: string, batch: Uint8Array) => {
       const { memberId, streams: shown } = node!.inspect();
       const group = shown.find(({ name }) => name === stream)?.group;
@@ -364,12 +373,14 @@ export class Checkers {
     };
     return {
       asked(_host, token, call) {
+        subscribers.asked(token, call);
         if (call.kind === "kv-get") reads.asked(token);
         if (call.kind === "publish" && call.level === "QUEUED") {
           queued.asked(token, call.stream, call.batch);
         }
       },
       answered(host, token, reply) {
+        subscribers.answered(host, token, reply, () => host.node!.inspect());
         const durable = () => host.disk.durableFiles(WAL_FOLDER).map(({ bytes }) => bytes);
         const said = queued.answered(host.name, token, reply, durable);
         if (said !== null) saidQueued(host, said.stream, said.batch);
@@ -380,6 +391,10 @@ export class Checkers {
       lost(token) {
         reads.lost(token);
         queued.lost(token);
+        subscribers.lost(token);
+      },
+      pushed(token, push) {
+        subscribers.pushed(token, push);
       },
     };
   }
@@ -387,8 +402,14 @@ export class Checkers {
   /** After convergence. */
   final(hosts: readonly Host[], history: KvHistory, effects: Effects): void {
     for (const host of hosts) {
-      for (const group of host.node?.inspect().groups ?? []) {
+      const inspection = host.node?.inspect();
+      for (const group of inspection?.groups ?? []) {
         this.equality.check(host.name, host.incarnation, group, true);
+      }
+      if (inspection !== undefined) {
+        this.accounts.checkKeyValue(host.name, host.incarnation, inspection, true);
+        const segments = host.disk.durableFiles(WAL_FOLDER).map(({ bytes }) => bytes);
+        this.#checkLog(host, inspection, readWalFiles(segments));
       }
       this.#checkLeft(host);
     }
@@ -400,6 +421,13 @@ export class Checkers {
     );
     this.linearizability.check(history);
     this.watches.checkFinal();
+  }
+
+  /** What a node says of its log, where nothing is under way and nothing waits to be learned. */
+  #checkLog({ name, disk, settings }: Host, inspection: NodeInspection, files: WalFiles | null): void {
+    if (files === null || !disk.isSettled || (inspection.sizes["inputs"] ?? 0) > 0) return;
+    const bytes = disk.durableFiles(WAL_FOLDER).reduce((sum, file) => sum + file.bytes.length, 0);
+    this.accounts.checkLog(name, inspection, files, bytes, settings!.walSegmentBytes);
   }
 
   /** What dropped groups have left on the disk of a member. */
@@ -456,6 +484,10 @@ export class Checkers {
       "durable-log-ends": this.durable.endInputs,
       elected: this.elected.inputs,
       "elected-candidates": this.elected.candidates,
+      accounts: this.accounts.inputs,
+      "accounts-logs": this.accounts.logInputs,
+      subscribers: this.subscribers.inputs,
+      "subscribers-fenced": this.subscribers.fencedInputs,
       "watch-complete": this.watches.inputs,
       "fresh-reads": this.reads.inputs,
       "read-names": this.readNames.inputs,
@@ -468,6 +500,7 @@ export class Checkers {
       "state-equality": this.equality.inputs,
       "sticky-votes": this.sticky.inputs,
       "stream-model": this.streams.inputs,
+      "stream-model-first": this.streams.firstInputs,
       "stream-model-queued": this.streams.queuedInputs,
       "turns-end": this.turns.inputs,
       seeking: this.seeking.inputs,

@@ -5,7 +5,7 @@
  * Storage Node in Amazon S3", SOSP 2021.
  */
 import type { MemberId } from "../../src/core/ids.ts";
-import type { StreamInspection } from "../../src/node/inspection.ts";
+import type { GroupInspection, StreamInspection } from "../../src/node/inspection.ts";
 import { MACHINE_COMMAND_FORMAT } from "../../src/node/mod.ts";
 import { EntryKind } from "../../src/raft/mod.ts";
 import {
@@ -33,9 +33,16 @@ interface Queued {
 }
 
 interface Subscription {
+  /** Of its last subscriber; 0: nobody has opened it yet. */
   readonly epoch: number;
   readonly offset: number;
 }
+
+/** Nobody subscribes yet to what completion waits for: members that a stream's record names, and the subscriptions' names. */
+export type RequiredOf = (group: number) => readonly { readonly member: number; readonly name: string }[];
+
+/** How far a member is. */
+type Stand = Pick<GroupInspection, "generation" | "applied" | "base" | "isInstalling">;
 
 /** What can be compared. */
 interface Shown {
@@ -68,15 +75,22 @@ export class StreamModel implements Checker {
   inputs = 0;
   /** Batches that a member said to be queued. */
   queuedInputs = 0;
+  /** Members whose first offset was compared. */
+  firstInputs = 0;
+  readonly #requiredOf: RequiredOf;
   readonly #models = new Map<string, Model>();
   /** By host and group: of which incarnation, and after which entry. */
   readonly #lookedAt = new Map<string, Map<string, { incarnation: number; applied: number }>>();
+
+  constructor(requiredOf: RequiredOf) {
+    this.#requiredOf = requiredOf;
+  }
 
   /** An entry was handed to a state machine; the first time counts. */
   applied(group: number, generation: number, index: number, kind: number, bytes: Uint8Array): void {
     // The control group and users' state machines are no streams.
     if (group === 0 || (kind === EntryKind.Command && bytes[0] === MACHINE_COMMAND_FORMAT)) return;
-    const model = this.#modelOf(groupKey(group, generation));
+    const model = this.#modelOf(group, generation);
     if (index !== model.applied + 1) return;
     model.applied = index;
     if (kind === EntryKind.Command) {
@@ -87,17 +101,19 @@ export class StreamModel implements Checker {
     model.after.delete(index - REMEMBERED);
   }
 
+  /** `isWhole`: what the member's log holds it has applied itself, or been given with all of its places. */
   check(
     host: string,
     incarnation: number,
-    generation: number,
-    applied: number,
+    { generation, applied, base, isInstalling }: Stand,
     stream: StreamInspection,
+    isWhole: boolean,
   ): void {
     const key = groupKey(stream.group, generation);
     if (!this.#isNew(host, incarnation, key, applied)) return;
-    const expected = this.#models.get(key)?.after.get(applied);
-    if (expected === undefined) return;
+    const model = this.#models.get(key);
+    const expected = model?.after.get(applied);
+    if (model === undefined || expected === undefined) return;
     this.inputs += 1;
     const fail = (what: string) => {
       throw new SafetyViolation(this.name, `${stream.name} at ${host} after entry ${applied}: ${what}`);
@@ -105,15 +121,33 @@ export class StreamModel implements Checker {
     if (stream.nextOffset !== expected.nextOffset) {
       fail(`its next offset is ${stream.nextOffset}, by its log ${expected.nextOffset}`);
     }
-    for (const { member, name, required, epoch, offset } of stream.subscriptions()) {
-      // One that nobody waits for begins at the retention floor, which the log alone does not tell.
-      if (!required || epoch === 0) continue;
+    // Where its log begins nothing before can be delivered, and everything behind can.
+    const first = base === 0 ? 0 : model.after.get(base)?.nextOffset;
+    if (isWhole && !isInstalling && first !== undefined) {
+      this.firstInputs += 1;
+      if (first !== stream.firstOffset) {
+        fail(
+          `it can deliver from offset ${stream.firstOffset} on, its log begins after ${base} with ${first}`,
+        );
+      }
+    }
+    const subscriptions = stream.subscriptions();
+    for (const { member, name, epoch, offset } of subscriptions) {
       const own = expected.subscriptions.get(`${member}/${name}`);
       if (own?.epoch === epoch && own.offset === offset) continue;
       fail(
         `${name} of member ${member} is at ${offset} in epoch ${epoch}, by its log at ${own?.offset} in ${own?.epoch}`,
       );
     }
+    const { size } = expected.subscriptions;
+    if (subscriptions.length !== size) {
+      fail(`it has ${subscriptions.length} subscriptions, by its log ${size}`);
+    }
+  }
+
+  /** The epoch in which the subscription was opened last; 0: it never was. */
+  epochOf(group: number, member: number, name: string): number {
+    return this.#models.get(groupKey(group, 0))?.subscriptions.get(`${member}/${name}`)?.epoch ?? 0;
   }
 
   #isNew(host: string, incarnation: number, key: string, applied: number): boolean {
@@ -134,7 +168,7 @@ export class StreamModel implements Checker {
    * QUEUED is a promise of the node that says it).
    */
   queued(member: number, group: number, header: RecordBatchHeader): void {
-    const model = this.#modelOf(groupKey(group, 0));
+    const model = this.#modelOf(group, 0);
     const session = model.sessions.get(header.producerId);
     if (model.isClosed || session === undefined) return;
     this.queuedInputs += 1;
@@ -156,9 +190,11 @@ export class StreamModel implements Checker {
     return this.#models.get(groupKey(group, 0))?.accepted.has(id) ?? false;
   }
 
-  #modelOf(key: string): Model {
+  #modelOf(group: number, generation: number): Model {
+    const key = groupKey(group, generation);
     let model = this.#models.get(key);
     if (model === undefined) {
+      const required = this.#requiredOf(group).map(({ member, name }) => `${member}/${name}`);
       this.#models.set(
         key,
         model = {
@@ -167,7 +203,7 @@ export class StreamModel implements Checker {
           nextOffset: 0,
           ids: new Map(),
           sessions: new Map(),
-          subscriptions: new Map(),
+          subscriptions: new Map(required.map((each) => [each, { epoch: 0, offset: 0 }])),
           accepted: new Set(),
           queued: [],
           after: new Map(),
@@ -204,7 +240,7 @@ function apply(model: Model, index: number, bytes: Uint8Array): Queued | undefin
     }
     case "open-subscription": {
       const key = `${command.member}/${command.subscription}`;
-      const known = model.subscriptions.get(key) ?? { epoch: 0, offset: 0 };
+      const known = model.subscriptions.get(key) ?? { epoch: 0, offset: floorOf(model) };
       model.subscriptions.set(key, { ...known, epoch: known.epoch + 1 });
       return;
     }
@@ -231,6 +267,12 @@ function apply(model: Model, index: number, bytes: Uint8Array): Queued | undefin
       takeOver(model, command.member);
       return;
   }
+}
+
+/** A new subscription begins where nothing may have been dropped yet (DESIGN section 9: the slowest holds all that follows). */
+function floorOf({ subscriptions, nextOffset }: Model): number {
+  const offsets = [...subscriptions.values()].map(({ offset }) => offset);
+  return offsets.length === 0 ? nextOffset : Math.min(...offsets);
 }
 
 /** Of several subscriptions with one name: the lowest offset, the highest epoch. */

@@ -15,6 +15,20 @@ export interface FiledGroup {
   last: number;
   /** Index to term, above the base. */
   readonly entries: Map<number, number>;
+  /** Of the same entries: what they hold. */
+  readonly contents: Map<number, FiledContent>;
+}
+
+export interface FiledContent {
+  readonly lengthBytes: number;
+  /** The record of the outbox that the entry names as its content; null where it has one of its own. */
+  readonly record: FiledRecord | null;
+}
+
+/** A record of the outbox, or one that is named and comes later. */
+export interface FiledRecord {
+  readonly lengthBytes: number;
+  isReleased: boolean;
 }
 
 const FILE_HEADER_BYTES = 20;
@@ -27,6 +41,8 @@ export interface WalFiles {
   readonly groups: ReadonlyMap<number, FiledGroup>;
   /** The group of each record of the outbox that is not let go. */
   readonly outbox: ReadonlyMap<number, number>;
+  /** The same records, and others that are only named. */
+  readonly records: ReadonlyMap<number, FiledRecord>;
   /** Groups that have a tombstone. */
   readonly closed: ReadonlySet<number>;
 }
@@ -34,11 +50,31 @@ export interface WalFiles {
 interface Found extends WalFiles {
   readonly groups: Map<number, FiledGroup>;
   readonly outbox: Map<number, number>;
+  readonly records: Map<number, FiledRecord>;
   readonly closed: Set<number>;
 }
 
 function nothingFound(): Found {
-  return { groups: new Map(), outbox: new Map(), closed: new Set() };
+  return { groups: new Map(), outbox: new Map(), records: new Map(), closed: new Set() };
+}
+
+/** Whatever names one content costs so much besides it, as a log counts. */
+const NAMING_BYTES = 64;
+
+/**
+ * What of a log is alive: each content, by each who has it for its own. An entry from the outbox shares its content with the record
+ * until that is let go; that it is named where it stands is alive as long as it is not copied.
+ */
+export function liveBytesOf({ groups, outbox, records }: WalFiles): number {
+  let bytes = 0;
+  for (const id of outbox.keys()) bytes += NAMING_BYTES + records.get(id)!.lengthBytes;
+  for (const { contents } of groups.values()) {
+    for (const { lengthBytes, record } of contents.values()) {
+      if (record !== null) bytes += NAMING_BYTES;
+      if (record === null || record.isReleased) bytes += NAMING_BYTES + lengthBytes;
+    }
+  }
+  return bytes;
 }
 
 /** Null where a file cannot be read to its end: it is torn or damaged, and recovery has to say what that means. */
@@ -119,14 +155,16 @@ class Records {
   readonly #view: DataView;
   readonly #groups: Map<number, FiledGroup>;
   readonly #outbox: Map<number, number>;
+  readonly #records: Map<number, FiledRecord>;
   readonly #closed: Set<number>;
   #at: number;
 
-  constructor(view: DataView, at: number, { groups, outbox, closed }: Found) {
+  constructor(view: DataView, at: number, { groups, outbox, records, closed }: Found) {
     this.#view = view;
     this.#at = at;
     this.#groups = groups;
     this.#outbox = outbox;
+    this.#records = records;
     this.#closed = closed;
   }
 
@@ -163,25 +201,60 @@ class Records {
         const group = this.#group();
         const term = this.#u64();
         const index = this.#u64();
-        this.#at += 16;
-        this.#put(group, index, term, kind === 8);
+        const id = this.#u64();
+        const lengthBytes = this.#length();
+        this.#put(group, index, term, kind === 8, { lengthBytes, record: this.#recordOf(id, lengthBytes) });
         return true;
       }
       case 9:
       case 10:
-        this.#outbox.set(this.#u64(), this.#u64());
-        this.#at += 8 + 1 + 8;
+        this.#keep(this.#u64());
         return true;
       case 11:
-        this.#outbox.delete(this.#u64());
+        this.#release(this.#u64());
         return true;
     }
     return false;
   }
 
+  #keep(id: number): void {
+    this.#outbox.set(id, this.#u64());
+    this.#at += 8 + 1; // The group's generation, and whether the content is lost.
+    this.#recordOf(id, this.#length());
+  }
+
+  /** Its copy may come after what names it. Numbers are used again once they are let go. */
+  #recordOf(id: number, lengthBytes: number): FiledRecord {
+    let record = this.#records.get(id);
+    if (record === undefined) this.#records.set(id, record = { lengthBytes, isReleased: false });
+    return record;
+  }
+
+  /** Of a content, which its checksum follows. */
+  #length(): number {
+    const lengthBytes = this.#u32();
+    this.#at += 4;
+    return lengthBytes;
+  }
+
+  #release(id: number): void {
+    this.#outbox.delete(id);
+    const record = this.#records.get(id);
+    if (record !== undefined) record.isReleased = true;
+    this.#records.delete(id);
+  }
+
   #open(id: number, generation: number): void {
     if (this.#groups.get(id)?.generation === generation) return;
-    this.#groups.set(id, { generation, base: 0, term: 0, vote: 0, last: 0, entries: new Map() });
+    this.#groups.set(id, {
+      generation,
+      base: 0,
+      term: 0,
+      vote: 0,
+      last: 0,
+      entries: new Map(),
+      contents: new Map(),
+    });
   }
 
   #base(group: FiledGroup): void {
@@ -189,7 +262,7 @@ class Records {
     this.#at += 8; // Its term.
     const keepsRest = this.#u8() !== 0;
     for (const index of [...group.entries.keys()]) {
-      if (!keepsRest || index <= group.base) group.entries.delete(index);
+      if (!keepsRest || index <= group.base) drop(group, index);
     }
   }
 
@@ -197,17 +270,20 @@ class Records {
     const term = this.#u64();
     const first = this.#u64();
     const count = this.#u32();
-    for (let i = 0; i < count; i++) this.#put(group, first + i, term, isCopy || i > 0);
-    this.#at += 9 * count;
+    for (let i = 0; i < count; i++) {
+      this.#at += 1; // Its kind.
+      this.#put(group, first + i, term, isCopy || i > 0, { lengthBytes: this.#length(), record: null });
+    }
   }
 
   /** What is not a copy takes the place of all that followed. */
-  #put(group: FiledGroup, index: number, term: number, isCopy: boolean): void {
+  #put(group: FiledGroup, index: number, term: number, isCopy: boolean, content: FiledContent): void {
     if (!isCopy && index <= group.last) {
-      for (const known of [...group.entries.keys()]) if (known >= index) group.entries.delete(known);
+      for (const known of [...group.entries.keys()]) if (known >= index) drop(group, known);
       group.last = index;
     }
     group.entries.set(index, term);
+    group.contents.set(index, content);
     if (index > group.last) group.last = index;
   }
 
@@ -228,4 +304,9 @@ class Records {
     this.#at += 8;
     return this.#view.getUint32(this.#at - 8) * 0x1_0000_0000 + this.#view.getUint32(this.#at - 4);
   }
+}
+
+function drop({ entries, contents }: FiledGroup, index: number): void {
+  entries.delete(index);
+  contents.delete(index);
 }

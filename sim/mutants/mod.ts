@@ -2,6 +2,7 @@
  * The bugs that the simulator is scored by (docs/kill-matrix.md): planted one at a time into a copy of the tree by
  * tools/mutants.ts, never into the tree itself.
  */
+import { ACCOUNTS } from "./accounts.ts";
 import { BOUNDARIES } from "./boundaries.ts";
 import { CHANGES } from "./changes.ts";
 import { CLOSINGS } from "./closings.ts";
@@ -47,6 +48,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...MISJUDGED,
   ...LASTING,
   ...LINKS,
+  ...ACCOUNTS,
 ];
 
 export const NOT_PLANTED: readonly NotPlanted[] = [

@@ -34,6 +34,8 @@ export interface CallObserver {
   asked(host: Host, token: Token, call: Call): void;
   answered(host: Host, token: Token, reply: Reply): void;
   lost(token: Token): void;
+  /** Also what is pushed to who has gone. */
+  pushed(token: Token, push: Push): void;
 }
 
 interface Pending {
@@ -85,6 +87,7 @@ export class Calls implements CallSink, Target {
   tell(host: Host, call: Call, caller: Pick<Caller, "isRemote">): void {
     if (!host.isUp || host.node === null) return;
     const token = ++this.#lastToken as Token;
+    this.observer?.asked(host, token, call);
     if (!caller.isRemote) host.call(token, call);
     else if (!this.wires.refuses(host)) this.wires.ask(host, () => host.call(token, call));
   }
@@ -116,6 +119,7 @@ export class Calls implements CallSink, Target {
   }
 
   onPush(token: Token, push: Push): void {
+    this.observer?.pushed(token, push);
     const pending = this.#pending.get(token);
     if (pending === undefined) return;
     if (pending.caller.isRemote) this.wires.answer(pending.host, () => this.#show(token, push));

@@ -213,6 +213,10 @@ export class Node implements Inbox {
         damagedEntries: runtime.repair.size,
         removals: runtime.removals.size,
         walSegments: wal.segments,
+        walBytes: wal.bytes,
+        walLiveBytes: wal.liveBytes,
+        walPendingBytes: wal.pendingBytes,
+        keyValueBytes: runtime.controlState?.keyValues.bytes ?? 0,
         outboxBatches: sumOf(runtime.streams, (each) => each.outboxBatches),
       },
     };

@@ -55,27 +55,36 @@ Deno.test("the stream model catches a member that makes something else of its lo
     batch(1, 3), // Fenced.
     batch(2, 3),
     command({ kind: "open-subscription", member: 2, subscription: "s" }),
+    command({ kind: "open-subscription", member: 3, subscription: "s" }),
     move(1, 3),
     command({ kind: "open-subscription", member: 2, subscription: "s" }),
     move(1, 4), // Fenced.
   ];
   const model = () => {
-    const checker = new StreamModel();
+    const checker = new StreamModel(() => [{ member: 2, name: "s" }]);
     for (const [i, bytes] of log.entries()) checker.applied(9, 0, i + 1, 0, bytes);
     return checker;
   };
-  const look = (nextOffset: number, epoch: number, offset: number, required = true) => () => {
-    const checker = model();
-    const subscriptions = () => [{ member: 2, name: "s", required, epoch, offset }];
-    checker.check("n1", 1, 0, log.length, { name: "x", group: 9, nextOffset, subscriptions } as never);
-    return checker.inputs;
-  };
+  // Another member's subscription, opened while the first one has processed nothing.
+  const late = { member: 3, name: "s", epoch: 1, offset: 0 };
+  const look =
+    (nextOffset: number, epoch: number, offset: number, other: unknown[] = [late], base = 0) => () => {
+      const checker = model();
+      const subscriptions = () => [{ member: 2, name: "s", epoch, offset }, ...other];
+      const stream = { name: "x", group: 9, nextOffset, firstOffset: base === 0 ? 0 : 2, subscriptions };
+      const stand = { generation: 0, applied: log.length, base, isInstalling: false } as never;
+      checker.check("n1", 1, stand, stream as never, true);
+      return checker.inputs;
+    };
   assertEquals(look(4, 2, 3)(), 1);
+  assertEquals(look(4, 2, 3, [late], 2)(), 1);
   violates("stream-model", look(6, 2, 3));
   violates("stream-model", look(4, 2, 4));
   violates("stream-model", look(4, 1, 3));
-  // Where a subscription that nobody waits for begins, the log alone does not tell.
-  assertEquals(look(4, 2, 4, false)(), 1);
+  violates("stream-model", look(4, 2, 3, []));
+  violates("stream-model", look(4, 2, 3, [{ ...late, offset: 3 }]));
+  violates("stream-model", look(4, 2, 3, [late, { ...late, name: "t" }]));
+  violates("stream-model", look(4, 2, 3, [late], 7)); // Its log begins behind the second batch.
 });
 
 Deno.test("what a member says to be queued is fenced by no later session that was opened there", () => {
@@ -86,7 +95,7 @@ Deno.test("what a member says to be queued is fenced by no later session that wa
   const fields = { producerId: 1, epoch: 1, baseSequence: 1 as never, ulid: new Uint8Array(16) };
   const batch = encodeRecordBatch(fields, [new Uint8Array(1)]);
   const told = (log: Uint8Array[], before: number) => {
-    const checker = new StreamModel();
+    const checker = new StreamModel(() => []);
     for (const [i, bytes] of log.entries()) {
       if (i === before) checker.queued(4, 9, { ...fields, count: 1 });
       checker.applied(9, 0, i + 1, 0, bytes);

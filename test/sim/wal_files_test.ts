@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { readWalFiles, WalReading } from "../../sim/checkers/wal_files.ts";
+import { liveBytesOf, readWalFiles, WalReading } from "../../sim/checkers/wal_files.ts";
 import { at, content, entries, group, hardState, inTerm, LogDriver } from "../wal/log_driver.ts";
 import { MemoryDisk } from "../wal/memory_disk.ts";
 
 const step = fc.record({
-  kind: fc.constantFrom("append", "overwrite", "reference", "base", "state"),
+  kind: fc.constantFrom("append", "overwrite", "reference", "release", "base", "state"),
   count: fc.integer({ min: 1, max: 5 }),
   back: fc.integer({ min: 0, max: 4 }),
 });
@@ -19,6 +19,7 @@ Deno.test("readWalFiles() reads of any history what the log holds, overwritten e
     wal.openGroup(one, 1);
     let term = 1;
     let outboxId = 0;
+    const kept: number[] = [];
     const reading = new WalReading();
     const inodes = new Map<string, object>();
     const inodeOf = (name: string) => inodes.get(name) ?? inodes.set(name, {}).get(name)!;
@@ -32,8 +33,10 @@ Deno.test("readWalFiles() reads of any history what the log holds, overwritten e
       }
       if (kind === "reference") {
         wal.appendOutbox(++outboxId, one, 1, content(outboxId, 30));
+        kept.push(outboxId);
         wal.appendFromOutbox(one, 1, at(Math.max(first, last + 1 - back)), inTerm(++term), outboxId);
       }
+      if (kind === "release" && kept.length > 0) wal.releaseOutbox(kept.splice(back % kept.length, 1)[0]!);
       if (kind === "base" && last - back >= first) {
         const index = at(last - back);
         wal.setBase(one, 1, { index, term: wal.entry(one, index)!.term });
@@ -63,5 +66,7 @@ Deno.test("readWalFiles() reads of any history what the log holds, overwritten e
     );
     assertEquals([...filed.entries].sort(([a], [b]) => a - b), expected as never);
     assertEquals(filed.base, first - 1);
+    const files = readWalFiles(disk.paths.map((path) => disk.content(path)))!;
+    assertEquals(liveBytesOf(files), wal.status().liveBytes);
   }));
 });
