@@ -208,7 +208,8 @@ export class SimDisk implements Disk, Target {
   onEvent(_kind: EventKind, incarnation: number, _b: number, payload: unknown): void {
     const operation = payload as Operation;
     if (incarnation !== this.#host.incarnation || !this.#host.isUp) return;
-    this.#running.delete(operation);
+    // What a device that hung was released from came to its end before.
+    if (!this.#running.delete(operation)) return;
     this.#leave(operation.path);
     if (operation.to !== "") this.#leave(operation.to);
     const outcome = this.#perform(operation);
@@ -221,6 +222,20 @@ export class SimDisk implements Disk, Target {
     if (code !== "OK" && code !== "NOT_FOUND") this.#refused.set(path, false);
     else if (kind === "append" && this.#refused.has(path)) this.#refused.set(path, true);
     else if (kind === "sync" && this.#refused.get(path) === true) this.#refused.delete(path);
+  }
+
+  /** The device hangs no more: all that waited for it ends now, in the order in which it was asked for. */
+  release(): void {
+    const { world, incarnation } = this.#host;
+    if (this.faults.hungUntilUs <= world.nowUs) return;
+    this.faults.hungUntilUs = 0;
+    let endUs = world.nowUs;
+    for (const operation of this.#running) {
+      endUs += 1;
+      this.#busyUntilUs.set(operation.path, endUs);
+      if (operation.to !== "") this.#busyUntilUs.set(operation.to, endUs);
+      world.schedule(endUs, this, EventKind.DiskDone, incarnation, operation.token, operation);
+    }
   }
 
   /** Another, empty disk takes its place; the machine is off. */

@@ -5,7 +5,7 @@
  */
 import { FEATURE_LEVEL } from "../src/node/mod.ts";
 import type { NodeSettings } from "../src/node/settings.ts";
-import { FAULT_KINDS, type FaultKind, REMOVAL_KINDS, ROT_KINDS } from "./faults/kinds.ts";
+import { FAULT_KINDS, type FaultKind, REMOVAL_KINDS, REPLACEMENT_KINDS, ROT_KINDS } from "./faults/kinds.ts";
 import type { Prf } from "./prf.ts";
 import type { RunOptions } from "./run_name.ts";
 import type { NoiseRegime } from "./workloads/noise.ts";
@@ -125,7 +125,7 @@ export function drawRegime(prf: Prf, options: RunOptions): Regime {
   const lease = drawLease(prf, options, regime.driftPerMillionLimit);
   const tiny = drawTiny(prf, options);
   const rots = regime.faults.some(([kind]) => ROT_KINDS.has(kind));
-  const joins = regime.faults.some(([kind]) => kind === "joint-election");
+  const joins = regime.faults.some(([kind]) => REPLACEMENT_KINDS.has(kind));
   return {
     ...regime,
     convergenceMs: tiny.isOn ? 240_000 : 60_000,
@@ -154,7 +154,7 @@ function possible(
   faults: readonly (readonly [FaultKind, number])[],
   nodes: number,
 ): (readonly [FaultKind, number])[] {
-  return faults.filter(([kind]) => kind !== "joint-election" || nodes > VOTERS_LEAST);
+  return faults.filter(([kind]) => !REPLACEMENT_KINDS.has(kind) || nodes > VOTERS_LEAST);
 }
 
 /** Where voters are to be replaced, some member does not vote, and nobody waits for long. */
@@ -243,8 +243,8 @@ function drawFaults(prf: Prf, options: RunOptions): (readonly [FaultKind, number
 }
 
 function factorOf(kind: FaultKind): number {
-  if (kind === "joint-election") return JOINT_WEIGHT;
-  if (kind === "leave") return LEAVE_WEIGHT;
+  if (REPLACEMENT_KINDS.has(kind)) return JOINT_WEIGHT;
+  if (kind === "leave" || kind === "return-unheard") return LEAVE_WEIGHT;
   return ROT_KINDS.has(kind) ? ROT_WEIGHT : 1;
 }
 

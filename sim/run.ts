@@ -94,6 +94,11 @@ const WRITES_BEHIND = 6;
 const SETTLING_ELECTIONS = 3;
 /** Runs that lose a node then. */
 const LOSS_RUNS_PER_MILLION = 250_000;
+/** Runs in which processes are started anew then, and how often, where groups fall silent. */
+const START_RUNS_PER_MILLION = 400_000;
+const STARTS = 10;
+/** Before so much of an election timeout nobody is missed, whenever its last beat came. */
+const MISSED_ELECTIONS = 0.7;
 
 /** Node code threw. */
 export class NodeCrash extends Error {
@@ -239,6 +244,7 @@ class Run {
     yield* this.#healAll();
     yield* this.#audit();
     yield* this.#rest();
+    yield* this.#startAnew();
     yield* this.#loseOne();
     // What has decayed may be found much later: no copy is taken away then.
     if (!(yield* this.#decay())) yield* this.#loseMajority();
@@ -373,6 +379,26 @@ class Run {
     const forMs = REST_ELECTIONS * electionTimeoutMs;
     yield* this.#world.advance(this.#world.nowUs + 1000 * forMs);
     stability.isAtRest = false;
+  }
+
+  /**
+   * In some runs processes end when all is silent and are there again at once. Just before their leaders would miss them those
+   * are paused, for too short a time to be missed themselves: whoever then stands for election asks some who sleep.
+   */
+  *#startAnew(): Steps<void> {
+    const draws = this.#world.prf.site("starts-at-rest");
+    const { quiesceIdle, electionTimeoutMs } = this.#regime.settings.raft;
+    if (!draws.chance(START_RUNS_PER_MILLION) || !quiesceIdle) return;
+    for (let left = STARTS; left > 0; left--) {
+      yield* this.#world.advance(this.#world.nowUs + 1000 * REST_ELECTIONS * electionTimeoutMs);
+      const host = draws.pick(this.#members());
+      this.#nemesis.startAnew(host);
+      const missedMs = MISSED_ELECTIONS * electionTimeoutMs;
+      yield* this.#world.advance(this.#world.nowUs + Math.floor(1000 * missedMs));
+      this.#nemesis.pauseLeaders(host, missedMs);
+    }
+    yield* this.#await("nobody leads those who were started anew", () => leaderless(this.#members()));
+    yield* this.#audit();
   }
 
   /** In some runs a node goes when all is silent: the others find out by themselves, nobody asks them for anything. */

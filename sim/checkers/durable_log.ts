@@ -23,6 +23,8 @@ export class DurableLog implements Checker {
   inputs = 0;
   /** Logs that were looked through for what is not in them any more. */
   endInputs = 0;
+  /** Looks at groups that a snapshot was being installed in. */
+  installInputs = 0;
   readonly #seen = new Map<string, Seen>();
   readonly #replaced = new Set<string>();
 
@@ -43,6 +45,20 @@ export class DurableLog implements Checker {
     const isDue = seen.removals !== removals || seen.looks % LOOKS_BETWEEN === 0;
     seen.removals = removals;
     return isDue;
+  }
+
+  /**
+   * While a snapshot takes the place of a log nothing counts as durable but what was known to be committed before: the rest of the log
+   * is on its way out, and the snapshot not there yet. What counted would be acknowledged at once.
+   */
+  checkInstall(host: string, { isInstalling, durable, commit, name }: GroupInspection): void {
+    if (!isInstalling) return;
+    this.installInputs += 1;
+    if (durable < commit) return;
+    throw new SafetyViolation(
+      this.name,
+      `${host} says that ${durable} entries of ${name} are durable, while a snapshot that goes to ${commit} is not yet`,
+    );
   }
 
   /** `files`: what is durable of the log's files; null where they cannot be read. */

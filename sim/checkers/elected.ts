@@ -1,6 +1,7 @@
 /**
  * Who leads was elected: a majority of the voters, of both halves of a joint configuration, gave it their votes in this term (Raft
- * paper, section 5.2; Ongaro's thesis, section 4.3). Who stands for election has a vote itself, and counts nobody's but what
+ * paper, section 5.2; Ongaro's thesis, section 4.3). Who stands for election or leads has a vote itself (a leader that is not part of
+ * what it has committed steps down, section 6), and counts nobody's but what
  * was given it in this term; and it enters the term because as many would vote for it (9.6), or at a leader's word (3.10). Seen in
  * the replies as they arrived: two leaders of one term, which may follow where it is broken, need more.
  */
@@ -34,14 +35,14 @@ export class Elected implements Checker {
 
   check(group: GroupInspection, log: GroupLog): void {
     const { name, memberId, term, role, configuration, commit } = group;
-    if (role === "candidate" || role === "pre-candidate") {
+    if (role === "follower") return;
+    // A member whose removal is not committed yet may be the only one that can still win, and to commit that leads until then.
+    if ((log.configurationIndexes.at(-1) ?? 0) <= commit) this.#checkVoter(group);
+    if (role !== "leader") {
       this.#checkCounted(group);
-      // A member whose removal is not committed yet may be the only one that can still win.
-      if ((log.configurationIndexes.at(-1) ?? 0) <= commit) this.#checkCandidate(group);
       if (role === "candidate") this.#checkCampaign(group);
       return;
     }
-    if (role !== "leader") return;
     const key = keyOf(true, group.group, group.generation, term, memberId);
     if (this.#judged.has(key)) return;
     this.#judged.add(key);
@@ -58,12 +59,15 @@ export class Elected implements Checker {
     );
   }
 
-  #checkCandidate({ name, memberId, configuration: { incoming, outgoing } }: GroupInspection): void {
-    this.candidates += 1;
+  #checkVoter({ name, memberId, role, configuration: { incoming, outgoing } }: GroupInspection): void {
+    if (role !== "leader") this.candidates += 1;
     if (incoming.includes(memberId) || outgoing.includes(memberId)) return;
     throw new SafetyViolation(
       this.name,
-      `member ${memberId} stands for election in ${name} and has no vote: [${incoming}], outgoing [${outgoing}] have`,
+      `member ${memberId} ${
+        role === "leader" ? "leads" : "stands for election in"
+      } ${name} and has no vote: ` +
+        `[${incoming}], outgoing [${outgoing}] have`,
     );
   }
 

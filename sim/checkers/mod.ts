@@ -316,7 +316,7 @@ export class Checkers {
     this.stability.check(group);
     const { electionTimeoutMs } = host.settings!.raft;
     this.leases.check(group, now.ms, electionTimeoutMs, this.#clock);
-    this.sticky.check(group, now, electionTimeoutMs);
+    this.sticky.check(group, now, electionTimeoutMs, this.#clock);
     this.laterTerm.check(group, now);
     this.silence.check(incarnation, group);
     this.answers.check(group);
@@ -327,6 +327,7 @@ export class Checkers {
     this.promises.check(group, last.told);
     if (log === null) return;
     this.commitRule.check(name, incarnation, group);
+    this.durable.checkInstall(name, group);
     if (first <= log.last) this.matching.check(group, log, first);
     this.monotonicity.check(name, incarnation, group, isSettled);
     // Who acknowledges an entry and lets go of a dropped group in the same turn is never seen to hold it.
@@ -482,6 +483,7 @@ export class Checkers {
       "refused-as-closed": this.delivery.refusedInputs,
       "durable-log": this.durable.inputs,
       "durable-log-ends": this.durable.endInputs,
+      "durable-log-installs": this.durable.installInputs,
       elected: this.elected.inputs,
       "elected-candidates": this.elected.candidates,
       accounts: this.accounts.inputs,
@@ -499,6 +501,8 @@ export class Checkers {
       "stable-leadership": this.stability.inputs,
       "state-equality": this.equality.inputs,
       "sticky-votes": this.sticky.inputs,
+      "sticky-votes-asked": this.sticky.askedInputs,
+      "sticky-votes-silent": this.sticky.silentInputs,
       "stream-model": this.streams.inputs,
       "stream-model-first": this.streams.firstInputs,
       "stream-model-queued": this.streams.queuedInputs,

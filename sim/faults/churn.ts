@@ -17,6 +17,7 @@ import type { MachineFaults } from "./machines.ts";
 import type { Operator, Script } from "./operator.ts";
 import { lifeOf } from "../workloads/lives.ts";
 import { type Faults, NOTHING_TO_UNDO, type Strike, type Undo } from "./strike.ts";
+import type { WireFaults } from "./wires.ts";
 
 /** A mesh keeps so many members, and a group of a stream that loses one; one that leaves by itself hands over before. */
 const MEMBERS_LEFT = 2;
@@ -27,6 +28,9 @@ const USED_PER_MILLION = 500_000;
 const LOOK_MS = 100;
 /** Members that leave while a group that is to do without them cannot agree on that. */
 const STALLS_PER_MILLION = 800_000;
+/** How long it may take to remove a member and to let it in anew, and how long another hears of that from itself alone. */
+const REPLACE_MS = 8_000;
+const UNHEARD_MS = 4_000;
 const STREAM_RETENTION_BYTES = 64 * 1024 * 1024;
 const STREAMS_LIMIT = 5;
 /** Streams of a run that are closed, and of those the ones that are dropped at once, whatever they hold. */
@@ -58,6 +62,7 @@ export class ChurnFaults implements Faults {
   readonly #mesh: Mesh;
   readonly #control: ControlLog;
   readonly #machines: MachineFaults;
+  readonly #wires: WireFaults;
   readonly #operator: Operator;
   #lastPort = 7000;
   /** Who moved last, and how far the control log was when it had its address. */
@@ -67,17 +72,26 @@ export class ChurnFaults implements Faults {
   #streams = 0;
   #closes = 0;
 
-  constructor(world: World, workload: Workload, mesh: Mesh, machines: MachineFaults, operator: Operator) {
+  constructor(
+    world: World,
+    workload: Workload,
+    mesh: Mesh,
+    machines: MachineFaults,
+    wires: WireFaults,
+    operator: Operator,
+  ) {
     this.#world = world;
     this.#workload = workload;
     this.#mesh = mesh;
     this.#control = mesh.control;
     this.#machines = machines;
+    this.#wires = wires;
     this.#operator = operator;
   }
 
   inject(kind: FaultKind, strike: Strike): Undo | null {
     if (this.#operator.isBusy) return null;
+    if (kind === "return-unheard") return this.#returnUnheard(strike);
     const task = this.#taskOf(kind, strike);
     if (task === null) return null;
     this.#operator.begin(task.what, this.#counted(kind, task.script));
@@ -129,6 +143,42 @@ export class ChurnFaults implements Faults {
   *#counted(kind: FaultKind, script: Script): Script {
     yield* script;
     this.#world.ledger.strike(kind);
+  }
+
+  /**
+   * A member is removed and comes back under its name on an empty disk, while another is cut off: that hears of the new one by its
+   * own word first, and of the rest a while later.
+   */
+  #returnUnheard(strike: Strike): Undo | null {
+    const [host, other] = strike.choose(
+      this.#spareable(MEMBERS_LEFT).filter((each) => this.#mayDie(each)),
+      2,
+    );
+    if (host === undefined || other === undefined || this.members().length <= MEMBERS_LEFT + 1) return null;
+    const meets = this.#wires.cutOff(other, [host]);
+    const hears = this.#wires.cutOff(
+      other,
+      this.#wires.hosts.filter((each) => each !== other && each !== host),
+    );
+    this.#operator.begin(
+      `replace ${host.name}`,
+      this.#replace(host, strike, () => {
+        meets();
+        this.#world.ledger.strike(strike.kind);
+        strike.later(1000 * UNHEARD_MS, () => strike.end());
+      }),
+    );
+    strike.lengthMs += REPLACE_MS;
+    return () => {
+      meets();
+      hears();
+    };
+  }
+
+  *#replace(host: Host, strike: Strike, isBack: () => void): Script {
+    yield* this.#remove(host, strike);
+    yield* this.#join(host, strike);
+    if (!strike.isOver) isBack();
   }
 
   /** Members that may be taken away for good, where so many stay of every stream's group that one is of. */

@@ -11,7 +11,7 @@ import { type Calls, NOBODY } from "../workloads/clients.ts";
 import type { World } from "../world.ts";
 import type { FaultKind } from "./kinds.ts";
 import type { MachineFaults } from "./machines.ts";
-import type { Faults, Strike, Undo } from "./strike.ts";
+import { type Faults, NOTHING_TO_UNDO, type Strike, type Undo } from "./strike.ts";
 import type { WireFaults } from "./wires.ts";
 
 /** How long a state is waited for in which a voter can be cut off, and how often that is looked at. */
@@ -31,6 +31,17 @@ const LOOK_MS = 2;
 /** Looks until a handover that has not come about is asked for again. */
 const LOOKS_UNTIL_ASKED_AGAIN = 40;
 const PATIENCE_MS = 100;
+/** Longer than a strike waits; it lets go of the disk before. */
+const HUNG_MS = 3_600_000;
+
+/** Of the control group. */
+interface Voters {
+  /** To be replaced; not the leader. */
+  readonly away: Host;
+  readonly left: readonly Host[];
+  /** Members that do not vote. */
+  readonly spares: readonly Host[];
+}
 
 export class ElectionFaults implements Faults {
   readonly #world: World;
@@ -50,7 +61,12 @@ export class ElectionFaults implements Faults {
   }
 
   inject(kind: FaultKind, strike: Strike): Undo | null {
-    if (kind === "joint-election") return this.#electJointly(strike);
+    if (kind === "joint-election") {
+      return this.#replaceVoter(strike, (voters) => this.#silenceJointly(strike, voters));
+    }
+    if (kind === "elect-removed") {
+      return this.#replaceVoter(strike, (voters) => this.#electRemoved(strike, voters));
+    }
     if (kind === "late-words") return this.#delayWords(strike, this.#there);
     return null;
   }
@@ -64,16 +80,17 @@ export class ElectionFaults implements Faults {
   }
 
   /**
-   * A voter is cut off until another is to take its place; the leader falls silent as soon as it has sent out the joint
-   * configuration, which whoever received it elects by. What that takes is waited for.
+   * A voter is out of reach until another is to take its place. What that takes is waited for: that somebody leads, a voter can be
+   * spared and a member is there to take its place.
    */
-  #electJointly(strike: Strike): Undo | null {
+  #replaceVoter(strike: Strike, begin: (voters: Voters) => Undo): Undo | null {
     if (this.#isJointUnderWay) return null;
     this.#isJointUnderWay = true;
     let undo: Undo | null = null;
     const look = () => {
-      undo = this.#cutOffForGood(strike);
-      if (undo === null) strike.later(1000 * JOINT_LOOK_MS, look);
+      const voters = this.#spareVoter(strike);
+      if (voters === null) strike.later(1000 * JOINT_LOOK_MS, look);
+      else undo = begin(voters);
     };
     look();
     const elections = LURKING_ELECTIONS + CATCH_UP_ELECTIONS + SILENT_ELECTIONS;
@@ -85,7 +102,7 @@ export class ElectionFaults implements Faults {
   }
 
   /** Null where nobody leads, no voter can be spared or nobody is there to take its place. */
-  #cutOffForGood(strike: Strike): Undo | null {
+  #spareVoter(strike: Strike): Voters | null {
     const there = this.#there;
     const leader = there.find((host) => groupOf(host, CONTROL_GROUP)?.role === "leader");
     if (leader === undefined) return null;
@@ -93,12 +110,16 @@ export class ElectionFaults implements Faults {
     const voters = there.filter((host) => incoming.includes(memberOf(host)));
     const away = strike.one(voters.filter((host) => host !== leader));
     const isFull = voters.length === incoming.length && incoming.length >= 3 && outgoing.length === 0;
-    const hasSpare = there.some((host) => memberOf(host) !== 0 && !voters.includes(host));
-    if (away === undefined || !isFull || !hasSpare) return null;
+    const spares = there.filter((host) => memberOf(host) !== 0 && !voters.includes(host));
+    if (away === undefined || !isFull || spares.length === 0) return null;
+    return { away, left: voters.filter((host) => host !== away), spares };
+  }
+
+  /** The leader falls silent as soon as it has sent out the joint configuration, which whoever received it elects by. */
+  #silenceJointly(strike: Strike, { away, left }: Voters): Undo {
     const open = this.#wires.cutOff(away);
-    const left = voters.filter((host) => host !== away);
     const isMinority = strike.draws.chance(MINORITY_PER_MILLION);
-    const silent = isMinority ? left.length + 1 - majorityOf(incoming.length) : 1;
+    const silent = isMinority ? left.length + 2 - majorityOf(left.length + 1) : 1;
     const stopWatching = this.#machines.awaitFirst(left, leadsJointly, (first) => {
       this.#world.ledger.strike(strike.kind);
       const silentMs = SILENT_ELECTIONS * this.#electionMs;
@@ -110,6 +131,31 @@ export class ElectionFaults implements Faults {
     });
     return () => {
       stopWatching();
+      open();
+    };
+  }
+
+  /**
+   * The voter's disk hangs, until the leader counts by a joint configuration. Then that hears from nobody else any more: who is to lose
+   * its vote is the only one that has the change and can reach majorities (Ongaro's thesis, section 4.2.2), and leads until it is
+   * a voter no more by what it has committed itself.
+   */
+  #electRemoved(strike: Strike, { away, left, spares }: Voters): Undo {
+    away.disk.faults.hungUntilUs = this.#world.nowUs + 1000 * HUNG_MS;
+    let open = NOTHING_TO_UNDO;
+    const stopWatching = this.#machines.awaitFirst(left, leadsJointly, (leader) => {
+      away.disk.release();
+      open = this.#wires.cutOff(leader, [...left, ...spares].filter((host) => host !== leader));
+      const look = () => {
+        if (!leadsJointly(away)) return strike.later(1000 * LOOK_MS, look);
+        this.#world.ledger.strike(strike.kind);
+        strike.end();
+      };
+      look();
+    });
+    return () => {
+      stopWatching();
+      away.disk.release();
       open();
     };
   }

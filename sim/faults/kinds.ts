@@ -28,6 +28,7 @@ export const FAULT_KINDS = [
   "leave",
   "evict",
   "evict-dead",
+  "return-unheard",
   "stall-in-change",
   "crash-process",
   "crash-power",
@@ -41,6 +42,7 @@ export const FAULT_KINDS = [
   "stranded-leader",
   "figure-8",
   "joint-election",
+  "elect-removed",
   "late-words",
   "flipped-bit",
   "flip-before-read",
@@ -60,4 +62,14 @@ export const ROT_KINDS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   "damaged-snapshot",
 ]);
 /** These take copies away for good. */
-export const REMOVAL_KINDS: ReadonlySet<FaultKind> = new Set<FaultKind>(["leave", "evict", "evict-dead"]);
+export const REMOVAL_KINDS: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  "leave",
+  "evict",
+  "evict-dead",
+  "return-unheard",
+]);
+/** These need a member that takes a voter's place. */
+export const REPLACEMENT_KINDS: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  "joint-election",
+  "elect-removed",
+]);

@@ -327,7 +327,7 @@ export class MachineFaults implements Faults {
 }
 
 /** True where a host leads any group. */
-function leads(host: Host): boolean {
+export function leads(host: Host): boolean {
   return groupsOf(host).some((group) => group.role === "leader");
 }
 

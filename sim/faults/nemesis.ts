@@ -18,7 +18,7 @@ import { DiskTroubles } from "./disks.ts";
 import { ElectionFaults } from "./elections.ts";
 import { Histories } from "./histories.ts";
 import type { FaultKind } from "./kinds.ts";
-import { MachineFaults } from "./machines.ts";
+import { leads, MachineFaults } from "./machines.ts";
 import { Operator } from "./operator.ts";
 import { RotFaults } from "./rot.ts";
 import { type Act, type Faults, Strike } from "./strike.ts";
@@ -58,7 +58,7 @@ export class Nemesis implements Target {
     this.#wires = new WireFaults(world);
     this.#machines = new MachineFaults(world, regime, (host) => workload.calls.onDown(host));
     this.operator = new Operator(world, workload.calls);
-    this.#churn = new ChurnFaults(world, workload, mesh, this.#machines, this.operator);
+    this.#churn = new ChurnFaults(world, workload, mesh, this.#machines, this.#wires, this.operator);
     this.#disks = new DiskTroubles(world, regime);
     this.#clocks = new ClockTroubles(world, regime);
     this.#histories = new Histories(world, regime, this.#machines, this.#wires, workload.calls);
@@ -101,6 +101,23 @@ export class Nemesis implements Target {
     this.#world.ledger.try("loss-at-rest");
     this.#world.ledger.strike("loss-at-rest");
     this.#machines.crash(host, false, this.#world.prf.site("loss-at-rest/crash"));
+  }
+
+  /** A process dies when nothing happens, and is there again at once. */
+  startAnew(host: Host): void {
+    this.#world.ledger.try("start-at-rest");
+    this.#world.ledger.strike("start-at-rest");
+    this.#machines.crash(host, false, this.#world.prf.site(`start-at-rest/${host.name}`));
+    this.#machines.restart(host);
+  }
+
+  /** Whoever leads anything, but `other`, does nothing for a while. */
+  pauseLeaders(other: Host, forMs: number): void {
+    for (const host of this.#world.hosts) {
+      if (host !== other && host.isUp && leads(host)) {
+        host.pause(this.#world.nowUs + Math.floor(1000 * forMs));
+      }
+    }
   }
 
   /** A machine is gone, until it is unearthed. */
@@ -227,6 +244,7 @@ export class Nemesis implements Target {
       case "figure-8":
         return this.#histories;
       case "joint-election":
+      case "elect-removed":
       case "late-words":
         return this.#elections;
       case "transfer-leadership":
@@ -237,6 +255,7 @@ export class Nemesis implements Target {
       case "leave":
       case "evict":
       case "evict-dead":
+      case "return-unheard":
         return this.#churn;
       case "cut-clients":
         return this.#clients;

@@ -69,9 +69,8 @@ export class WireFaults implements Faults {
     if (wire.cuts === 0) this.#world.network.onWireOpened(from, to);
   }
 
-  /** Cuts a host off from all others, both ways. */
-  cutOff(host: Host): Undo {
-    const others = this.hosts.filter((other) => other !== host);
+  /** Cuts a host off from others, both ways. */
+  cutOff(host: Host, others = this.hosts.filter((other) => other !== host)): Undo {
     for (const other of others) {
       this.cut(host, other);
       this.cut(other, host);

@@ -7,8 +7,8 @@ export const ELECTIONS: readonly Mutant[] = [
     says: "a member votes although it hears from a leader",
     edits: [{
       file: "src/raft/raft.ts",
-      from: "if (asksForVote && !message.transfer && (trusts || leaderInOffice(core))) {",
-      to: "if (core.term < 0 && asksForVote && !message.transfer && (trusts || leaderInOffice(core))) {",
+      from: "if (asksForVote && !message.transfer && leaderInOffice(core)) {",
+      to: "if (core.term < 0 && asksForVote && !message.transfer && leaderInOffice(core)) {",
     }, {
       file: "src/raft/election.ts",
       from: "  if (leaderInOffice(core)) return;\n",

@@ -5,6 +5,7 @@
 import { ACCOUNTS } from "./accounts.ts";
 import { BOUNDARIES } from "./boundaries.ts";
 import { CHANGES } from "./changes.ts";
+import { CLAUSES } from "./clauses.ts";
 import { CLOSINGS } from "./closings.ts";
 import { CONSENSUS } from "./consensus.ts";
 import { DAMAGE } from "./damage.ts";
@@ -49,9 +50,16 @@ export const MUTANTS: readonly Mutant[] = [
   ...LASTING,
   ...LINKS,
   ...ACCOUNTS,
+  ...CLAUSES,
 ];
 
 export const NOT_PLANTED: readonly NotPlanted[] = [
+  {
+    id: "change-counts-itself-committed",
+    why:
+      "a leader that has committed an entry of its own term has committed every change that it inherited, and before " +
+      "that it changes nothing: inherited-joint-left-at-once, which skips both, does harm",
+  },
   {
     id: "removal-skips-neighbour",
     why:

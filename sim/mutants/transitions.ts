@@ -98,22 +98,12 @@ export const TRANSITIONS: readonly Mutant[] = [
     }],
   },
   {
-    id: "change-counts-itself-committed",
-    says: "a new leader takes the change of the configuration that it inherited to be committed",
-    edits: [{
-      file: "src/raft/membership.ts",
-      from: "if (core.log.configurationIndex > core.commit || isJoint(configuration)) {",
-      to: "const isOwn = core.log.termAt(core.log.configurationIndex) === core.term;\n" +
-        "  if ((isOwn && core.log.configurationIndex > core.commit) || isJoint(configuration)) {",
-    }],
-  },
-  {
     id: "silent-wake-without-leader",
     says: "a silent member that is woken by a campaign takes its leader to be gone",
     edits: [{
-      file: "src/raft/raft.ts",
-      from: "const trusts = core.quiesced && from !== core.leader;",
-      to: "const trusts = core.quiesced && from === core.leader;",
+      file: "src/raft/quiescence.ts",
+      from: "if (!isMissed) core.leaderContactMs = now;",
+      to: "if (!isMissed && now < 0) core.leaderContactMs = now;",
     }],
   },
 ];

@@ -119,7 +119,7 @@ export class Beats {
 
   #wake(group: Group, now: number): void {
     this.forget(group);
-    group.raft.wake(now);
+    group.raft.wake(now, true);
     this.#host.wake(group);
   }
 }

@@ -4,8 +4,9 @@
  * its groups; the host says so by waking a group whose leader's node it has not heard of for an election timeout.
  *
  * Whatever happens to a sleeping member wakes it: a message, a proposal, a read, its host. A leader that wakes says so to all;
- * any other asks its leader to wake, waits for an election timeout as ever, and does what it would have done. So a
- * wrong sleep costs time and never safety, and a net below all that wakes a follower after a long while by itself.
+ * any other asks its leader to wake, waits for an election timeout as ever, and does what it would have done; so long it
+ * votes for nobody else either. So a wrong sleep costs time and never safety, and a net below all that wakes a follower after
+ * a long while by itself.
  */
 import { assert } from "../core/assert.ts";
 import { type MemberId, NO_MEMBER } from "../core/ids.ts";
@@ -54,8 +55,11 @@ export function stepQuiesce(core: Core, from: MemberId, message: RaftMessage & {
   core.electionDeadlineMs = core.now + SLEEP_ELECTIONS * core.options.electionTimeoutMs;
 }
 
-/** Ends the silence, with time as it is now; does nothing where there is none. `by`: who woke this member, 0 for itself. */
-export function wake(core: Core, by: MemberId = NO_MEMBER): void {
+/**
+ * Ends the silence, with time as it is now; does nothing where there is none. `by`: who woke this member, 0 for itself. A follower
+ * takes its leader to be there, unless that `isMissed` or wakes it itself: it gives it an election timeout before it votes for another.
+ */
+export function wake(core: Core, by: MemberId = NO_MEMBER, isMissed = false): void {
   if (!core.quiesced) return;
   core.passed.add("raft: a silent group is woken");
   core.quiesced = false;
@@ -63,9 +67,10 @@ export function wake(core: Core, by: MemberId = NO_MEMBER): void {
   if (leadership === null) {
     assert(core.role === "follower", "only leaders and followers sleep");
     core.restartElectionTimer();
-    if (core.leader !== NO_MEMBER && core.leader !== by) {
-      core.send(core.leader, { kind: "wake", term: core.term });
-    }
+    if (core.leader === by) return;
+    if (!isMissed) core.leaderContactMs = now;
+    assert(core.leader !== NO_MEMBER, "who sleeps has a leader");
+    core.send(core.leader, { kind: "wake", term: core.term });
     return;
   }
   leadership.activeMs = now;

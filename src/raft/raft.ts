@@ -107,10 +107,8 @@ export class Raft {
     core.advanceTime(now);
     if (from === core.self || from === NO_MEMBER) return;
     const asksForVote = message.kind === "vote" || message.kind === "pre-vote";
-    // Who sleeps takes its leader to be there, unless that asks for votes itself.
-    const trusts = core.quiesced && from !== core.leader;
     if (core.quiesced && wakes(message)) wake(core, from);
-    if (asksForVote && !message.transfer && (trusts || leaderInOffice(core))) {
+    if (asksForVote && !message.transfer && leaderInOffice(core)) {
       core.passed.add("raft: a campaign is ignored while a leader is in office");
       return;
     }
@@ -189,12 +187,12 @@ export class Raft {
   }
 
   /**
-   * Ends the silence of an idle group; does nothing where there is none. To be called before a proposal, and where nothing was
-   * heard of the leader's node for an election timeout.
+   * Ends the silence of an idle group; does nothing where there is none. To be called before a proposal, and where the leader
+   * `isMissed`: nothing was heard of its node for an election timeout.
    */
-  wake(now: number): void {
+  wake(now: number, isMissed = false): void {
     this.#core.advanceTime(now);
-    wake(this.#core);
+    wake(this.#core, NO_MEMBER, isMissed);
   }
 
   /** All that was handed out up to and with `persistToken` is durable. */

@@ -204,7 +204,7 @@ export class Cluster {
     if (node.heardMs < this.now) this.seen.silences++;
     const leader = this.nodes.get(node.raft.leader)!;
     if (leader.running && !this.cuts.has(`${leader.id}>${node.id}`)) node.heardMs = this.now;
-    else if (this.now - node.heardMs >= this.options.electionTimeoutMs) node.raft.wake(node.now);
+    else if (this.now - node.heardMs >= this.options.electionTimeoutMs) node.raft.wake(node.now, true);
   }
 
   #happen(event: Happening): void {

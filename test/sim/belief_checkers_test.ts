@@ -150,11 +150,11 @@ Deno.test("sticky votes: who has just heard from a leader, or was just started, 
   const votes = (atMs: number, isTransfer = false, heardIn = 5) => {
     const checker = new StickyVotes();
     const clock = () => ({ ms: 50, incarnation: 1, turns: heardIn });
-    checker.check(group({ leader: 2 }), at(10, 1, 5), timeoutMs);
+    checker.check(group({ leader: 2 }), at(10, 1, 5), timeoutMs, clock);
     checker.heard(frame(2, 1, { kind: "heartbeat", term: 3 }), clock);
-    checker.check(group({ leader: 2 }), at(50, 1, 6), timeoutMs);
+    checker.check(group({ leader: 2 }), at(50, 1, 6), timeoutMs, clock);
     checker.heard(frame(3, 1, { kind: "vote", term: 4, transfer: isTransfer }), clock);
-    checker.check(group({ term: 4, vote: 3 }), at(atMs, 1, 7), timeoutMs);
+    checker.check(group({ term: 4, vote: 3 }), at(atMs, 1, 7), timeoutMs, clock);
     return checker.inputs;
   };
   assertEquals(votes(150), 1);
@@ -167,10 +167,53 @@ Deno.test("sticky votes: who has just heard from a leader, or was just started, 
   );
 
   const restarted = new StickyVotes();
-  restarted.check(group({}), at(500, 1, 5), timeoutMs);
-  restarted.check(group({}), at(3, 2, 1), timeoutMs);
-  restarted.heard(frame(3, 1, { kind: "vote", term: 4, transfer: false }), () => null);
-  violates("sticky-votes", () => restarted.check(group({ term: 4, vote: 3 }), at(90, 2, 2), timeoutMs));
+  const nobodyIsUp = () => null;
+  restarted.check(group({}), at(500, 1, 5), timeoutMs, nobodyIsUp);
+  restarted.check(group({}), at(3, 2, 1), timeoutMs, nobodyIsUp);
+  restarted.heard(frame(3, 1, { kind: "vote", term: 4, transfer: false }), nobodyIsUp);
+  violates(
+    "sticky-votes",
+    () => restarted.check(group({ term: 4, vote: 3 }), at(90, 2, 2), timeoutMs, nobodyIsUp),
+  );
+});
+
+/** Member 1 follows 2 and is silent from 50 on; then 3 asks whether it would vote. `leaderIn`: the start of its leader's node. */
+function asksSilent(
+  answeredMs: number,
+  { isSilent = true, leaderIn = 1, leaderAsks = false, again = 0 } = {},
+): StickyVotes {
+  const checker = new StickyVotes();
+  const now = { ms: 50, incarnation: 1, turns: 5 };
+  let leaderStart = 1;
+  const clock = (member: number) => member === 2 ? { ms: 0, incarnation: leaderStart, turns: 9 } : now;
+  const looks = (ms: number, turns: number, silent: boolean) =>
+    checker.check(group({ leader: 2, isSilent: silent }), { ms, incarnation: 1, turns }, 100, clock);
+  looks(10, 5, false);
+  looks(50, 6, isSilent);
+  leaderStart = leaderIn;
+  now.turns = 6;
+  if (leaderAsks) checker.heard(frame(2, 1, { kind: "pre-vote", term: 4, transfer: false }), clock);
+  checker.heard(frame(3, 1, { kind: "pre-vote", term: 4, transfer: false }), clock);
+  looks(answeredMs, 7, false);
+  if (again === 0) return checker;
+  now.turns = 7;
+  checker.heard(frame(3, 1, { kind: "pre-vote", term: 4, transfer: false }), clock);
+  looks(again, 8, false);
+  return checker;
+}
+
+Deno.test("sticky votes: who is silent and whose leader's node is there would vote for nobody else", () => {
+  const grants = (checker: StickyVotes) =>
+    checker.heard(frame(1, 3, { kind: "pre-vote-reply", term: 4, granted: true }), () => null);
+  const refuses = (checker: StickyVotes) =>
+    checker.heard(frame(1, 3, { kind: "pre-vote-reply", term: 3, granted: false }), () => null);
+  assertEquals([asksSilent(500).askedInputs, asksSilent(500).silentInputs], [1, 1]);
+  refuses(asksSilent(500));
+  violates("sticky-votes", () => grants(asksSilent(500)));
+  grants(asksSilent(500, { isSilent: false }));
+  grants(asksSilent(500, { leaderIn: 2 }));
+  grants(asksSilent(500, { leaderAsks: true }));
+  grants(asksSilent(500, { again: 600 }));
 });
 
 Deno.test("later-term catches who goes on in its term although it hears of a later one again and again", () => {

@@ -40,3 +40,9 @@ Deno.test("an election among members that hold a joint configuration is one of b
   survives("joint-election", 4, "nodes=4,"));
 
 Deno.test("what was said in a term that is over counts for nothing", () => survives("late-words", 4));
+
+Deno.test("who leads without a vote, as its removal is not committed yet, ends that when it is", () =>
+  survives("elect-removed", 4, "nodes=4,"));
+
+Deno.test("who is let in anew is not told by those who have not heard of it that it was removed", () =>
+  survives("return-unheard", 4, "nodes=5,"));

@@ -295,13 +295,12 @@ Deno.test("who leads by fewer votes than a majority is caught, and who stands wi
     votes: () => [],
   };
   const log = { configurationIndexes: [2] } as unknown as GroupLog;
+  const vote = (from: number, term = 5, granted = true) => ({
+    envelope: { group: 0, generation: 0, from, to: 1 },
+    message: { kind: "vote-reply", term, granted },
+  });
   const grant = (checker: Elected, from: number, term: number, granted = true) =>
-    checker.heard(
-      {
-        envelope: { group: 0, generation: 0, from, to: 1 },
-        message: { kind: "vote-reply", term, granted },
-      } as never,
-    );
+    checker.heard(vote(from, term, granted) as never);
   const elected = new Elected();
   for (const from of [2, 3]) grant(elected, from, 5);
   elected.check(shape as never, log);
@@ -316,6 +315,15 @@ Deno.test("who leads by fewer votes than a majority is caught, and who stands wi
   violates("elected", () => new Elected().check(learner as never, log));
   // Its removal is not committed yet.
   new Elected().check(learner as never, { configurationIndexes: [4] } as unknown as GroupLog);
+  const removed = new Elected();
+  for (const from of [1, 2, 3]) {
+    removed.heard({ ...vote(from), envelope: { ...vote(from).envelope, to: 6 } } as never);
+  }
+  removed.check(
+    { ...learner, role: "leader" } as never,
+    { configurationIndexes: [4] } as unknown as GroupLog,
+  );
+  violates("elected", () => removed.check({ ...learner, role: "leader" } as never, log));
 });
 
 /** One segment of one batch that holds these records and no content. */
@@ -386,6 +394,12 @@ Deno.test("what a member says to be durable is looked for on its disk", () => {
   assertEquals(checker.inputs, 3);
   const checks = (groups: never, term: number, vote: number) => () =>
     new DurableLog().check("n1", groups, filed([disk]), told(term, vote), false);
+  const installs = (durable: number, isInstalling = true) =>
+    checker.checkInstall("n1", { name: "s", isInstalling, durable, commit: 9 } as never);
+  installs(8);
+  installs(9, false);
+  assertEquals(checker.installInputs, 1);
+  violates("durable-log", () => installs(9));
   violates("durable-log", checks(member([1, 1, 2, 2]), 2, 1));
   violates("durable-log", checks(member([1, 1, 1]), 2, 1));
   violates("durable-log", checks(member([1, 1]), 2, 1));
