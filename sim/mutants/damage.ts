@@ -61,4 +61,14 @@ export const DAMAGE: readonly Mutant[] = [
       to: "if (crc32c(bytes) === extent.crc || bytes.length <= extent.lengthBytes) return;",
     }],
   },
+  {
+    id: "lost-entry-kept",
+    says:
+      "what nobody holds any more and everybody has processed stays in the log, and who reads from there waits for ever",
+    edits: [{
+      file: "src/node/repair.ts",
+      from: "      this.#host.group(wanted.group)?.letGo(wanted.index);\n",
+      to: "",
+    }],
+  },
 ];

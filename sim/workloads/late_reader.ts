@@ -1,6 +1,7 @@
 /**
- * A consumer that comes late: it reads a stream from as far back as all of its members hold it, in small pieces, and finds at
- * each offset what the others have seen there. What it reads has long left everybody's memory.
+ * A consumer that comes late: it reads a stream from as far back as its node holds it, in small pieces, and finds at each
+ * offset what the others have seen there. What it reads has long left everybody's memory. What its disk has lost and the
+ * others have dropped, as everybody has processed it, it is told of: it goes on behind that.
  */
 import type { Offset, Token } from "../../src/core/ids.ts";
 import type { Push, Reply } from "../../src/node/calls.ts";
@@ -42,14 +43,14 @@ export class LateReader implements Caller {
     this.#life = life;
   }
 
-  /** Reads what everybody holds of the group's stream by now; fails where that takes longer than `limitMs`. */
+  /** Reads what the group's stream holds by now; fails where that takes longer than `limitMs`. */
   *read(members: readonly Host[], group: number, limitMs: number): Steps<void> {
     const deadlineUs = this.#world.nowUs + 1000 * limitMs;
-    const end = this.#held(members, group).next;
+    const end = Math.max(0, ...members.map((host) => streamAt(host, group)?.nextOffset ?? 0));
     while (!this.#isGone) {
-      const { first } = this.#held(members, group);
+      const first = streamAt(this.#host, group)?.firstOffset ?? 0;
       if (first > this.#next) {
-        // What everybody has processed may be dropped at any time: some dropped it as this one began to read.
+        // What everybody has processed may be dropped at any time.
         this.#cancel();
         this.#next = first;
       }
@@ -118,15 +119,8 @@ export class LateReader implements Caller {
     this.#last = why;
     this.#isGone ||= GONE.has(why);
   }
+}
 
-  /** From where on all members hold the stream, and up to where any does. */
-  #held(members: readonly Host[], group: number): { first: number; next: number } {
-    const streams = members.flatMap((host) => host.node?.inspect().streams ?? []).filter((each) =>
-      each.group === group
-    );
-    return {
-      first: Math.max(0, ...streams.map(({ firstOffset }) => firstOffset)),
-      next: Math.max(0, ...streams.map(({ nextOffset }) => nextOffset)),
-    };
-  }
+function streamAt(host: Host, group: number) {
+  return host.node?.inspect().streams.find((each) => each.group === group);
 }

@@ -324,6 +324,13 @@ export class Group {
     return true;
   }
 
+  /** No member in reach holds an entry that is damaged here: where nobody has a right to it any more, it is dropped. */
+  letGo(index: Index): void {
+    if (this.#closed || this.#installing !== null || index > this.machine.compactableThrough()) return;
+    this.snapshots.letGo(index);
+    this.#afterApply();
+  }
+
   /** The state as it is, as a member would be given it; null while another takes its place. */
   snapshotNow(): StoredSnapshot | null {
     const { id, generation } = this;

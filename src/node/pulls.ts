@@ -41,6 +41,8 @@ export class Pulls {
   #nextMs = 0;
   #leaderlessSinceMs = Infinity;
   #commit = 0;
+  /** Whoever answered last has more than fitted into its answer. */
+  #hasMore = false;
 
   constructor(host: PullHost) {
     this.#host = host;
@@ -75,6 +77,7 @@ export class Pulls {
     }
     this.#distance = message.distance;
     const commit = this.#host.control?.group.raft.commit ?? 0;
+    this.#hasMore = message.commit > commit;
     if (commit > this.#commit) this.#nextMs = now;
     this.#commit = commit;
   }
@@ -94,7 +97,8 @@ export class Pulls {
     const { leader, isMember } = raft;
     if (leader !== 0) this.#leaderlessSinceMs = Infinity;
     else if (this.#leaderlessSinceMs === Infinity) this.#leaderlessSinceMs = now;
-    if (!isMember) return this.#nextMs;
+    // Of a leader that it has only heard of a member that was left behind is told nothing: it goes on asking.
+    if (!isMember || (this.#hasMore && raft.role !== "leader")) return this.#nextMs;
     if (leader === 0) {
       return Math.max(this.#nextMs, this.#leaderlessSinceMs + this.#ms(LEADERLESS_ELECTIONS));
     }

@@ -250,6 +250,7 @@ export class Repair {
       wanted.dueMs = now + ROUND_PAUSE_MS;
       this.#stepAside(wanted, now);
       this.#skip(wanted, now);
+      this.#host.group(wanted.group)?.letGo(wanted.index);
       for (const { onFruitless } of wanted.waiters) onFruitless();
       return false;
     }

@@ -46,6 +46,9 @@ export class SnapshotKeeper {
   #newer: SnapshotReference[];
   /** No longer needed once the log that begins at a newer one is durable. */
   #obsolete: Obsolete[];
+  /** Entries through this one are lost here: see `letGo`. */
+  #lostThrough = 0 as Index;
+  #isWanted = false;
   #entriesSince = 0;
   #bytesSince = 0;
   #writing = false;
@@ -104,15 +107,26 @@ export class SnapshotKeeper {
     this.#bytesSince += bytes;
   }
 
+  /**
+   * The entry at `index`, which is applied, can be had from nobody any more: the log is to begin behind it as soon as it may,
+   * so that nobody waits for it.
+   */
+  letGo(index: Index): void {
+    if (index > this.#lostThrough) this.#lostThrough = index;
+    const newest = this.#newer[this.#newer.length - 1]?.index ?? this.#base;
+    this.#isWanted = newest < this.#lostThrough;
+  }
+
   /** True where it is time for a snapshot. */
   due(): boolean {
-    return !this.#writing &&
-      (this.#entriesSince >= this.#everyEntries || this.#bytesSince >= this.#everyBytes);
+    return !this.#writing && (this.#isWanted || this.#entriesSince >= this.#everyEntries ||
+      this.#bytesSince >= this.#everyBytes);
   }
 
   /** Writes a snapshot of this member's own state. A failure is not fatal: the log holds everything. */
   take(meta: SnapshotMeta, state: Uint8Array): void {
     this.#writing = true;
+    this.#isWanted = false;
     this.#entriesSince = 0;
     this.#bytesSince = 0;
     this.#run(
@@ -142,6 +156,7 @@ export class SnapshotKeeper {
     );
     this.#base = index;
     this.#newer = [];
+    this.#isWanted = false;
     this.#entriesSince = 0;
     this.#bytesSince = 0;
     for (const each of old) this.#remove(each);
@@ -152,10 +167,14 @@ export class SnapshotKeeper {
     this.#run(this.#files.read(index), done, () => done(null));
   }
 
-  /** Where the log may begin from now on, given what may be compacted; null: as before. The newest stays beyond. */
+  /**
+   * Where the log may begin from now on, given what may be compacted; null: as before. The newest stays beyond, unless what
+   * it covers is lost.
+   */
   candidate(compactable: Index): SnapshotReference | null {
     if (this.#holds > 0) return null;
-    for (let at = this.#newer.length - 2; at >= 0; at--) {
+    const beyond = this.#base < this.#lostThrough ? 0 : 1;
+    for (let at = this.#newer.length - 1 - beyond; at >= 0; at--) {
       if (this.#newer[at]!.index <= compactable) return this.#newer[at]!;
     }
     return null;

@@ -49,9 +49,10 @@ class World {
     return this.asked;
   }
 
-  hears(from: number, distance: number, commit = this.raft.commit): void {
+  /** `all`: what the one that answers has. */
+  hears(from: number, distance: number, commit = this.raft.commit, all = commit): void {
     this.raft.commit = commit;
-    const message = { kind: "pulled", distance } as RaftPayload;
+    const message = { kind: "pulled", distance, commit: all } as RaftPayload;
     this.pulls.heard(from as MemberId, message, this.now);
   }
 }
@@ -115,5 +116,18 @@ Deno.test("Pulls leaves a member of the configuration alone while it has a leade
   assert(world.until(world.now + T).length > 0);
   world.raft.role = "leader";
   world.raft.leader = 20;
+  assertEquals(world.until(world.now + 50 * T), []);
+});
+
+Deno.test("Pulls goes on for a member that was left behind, though it has heard who leads, until it has everything", () => {
+  const world = new World();
+  world.raft.isMember = true;
+  const source = world.until(3 * T).at(-1)!;
+  world.raft.leader = 1;
+  world.hears(source, 1, 10, 100);
+  assertEquals(world.until(world.now), [source]);
+  // What gets lost is asked for again, of somebody else.
+  assert(world.until(world.now + T).some((each) => each !== source));
+  world.hears(world.asked.at(-1)!, 1, 100, 100);
   assertEquals(world.until(world.now + 50 * T), []);
 });

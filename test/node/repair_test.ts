@@ -47,6 +47,7 @@ class FakeNode implements RepairHost {
   leads = false;
   commit = 0;
   resigned = 0;
+  readonly letGo: number[] = [];
 
   constructor(disk: MemoryDisk, peers: readonly number[]) {
     this.driver = LogDriver.open(disk, { cacheBytes: 0 });
@@ -62,7 +63,8 @@ class FakeNode implements RepairHost {
     const configuration = { incoming: [1, 2, 3], outgoing: [], learners: [4] };
     const status = { configuration, commit: this.commit };
     const raft = { status: () => status, resign: () => this.resigned++ };
-    return { generation: 1, name: "g", isLeader: this.leads, raft } as unknown as Group;
+    const letGo = (index: number) => this.letGo.push(index);
+    return { generation: 1, name: "g", isLeader: this.leads, raft, letGo } as unknown as Group;
   }
   wake(woken: Group): void {
     this.woken.push(woken);
@@ -148,6 +150,7 @@ Deno.test("Repair asks again when nobody answers, and says when nobody in reach 
   node.turn(node.repair.deadline());
   assertEquals(node.asked(), []);
   assertMatch(node.repair.troubleOf(GROUP), /no member in reach holds what is missing$/);
+  assertEquals(node.letGo, [1]);
   const next = node.repair.deadline();
   assertEquals(Number.isFinite(next), true);
   node.turn(next);

@@ -163,6 +163,30 @@ Deno.test("The log is cut at an older snapshot while the newest stays beyond, an
   assertEquals(new Trial(0, []).keeper.candidate(1000 as Index), null);
 });
 
+Deno.test("Where an entry is lost for good, a snapshot behind it is due, and the log is cut at that, though it is the newest", () => {
+  const trial = new Trial(10, [20]);
+  trial.apply(5);
+  trial.keeper.letGo(22 as Index);
+  trial.takeIfDue();
+  assertEquals(trial.keeper.due(), false, "one is being written");
+  trial.pending.shift()!.fail();
+  assertEquals(trial.keeper.due(), false, "that it could not be written is no reason to try at every entry");
+  trial.compact(1000);
+  assertEquals(trial.base, 20, "nothing behind it is there yet");
+  trial.keeper.letGo(22 as Index);
+  trial.takeIfDue();
+  trial.settle();
+  assertEquals(trial.keeper.candidate(24 as Index), null, "it may not be compacted");
+  trial.compact(25);
+  assertEquals([trial.base, trial.keeper.due()], [25, false]);
+  trial.keeper.letGo(22 as Index);
+  assertEquals(trial.keeper.due(), false, "the log begins behind it");
+  trial.apply(EVERY);
+  trial.takeIfDue();
+  trial.settle();
+  assertEquals(trial.keeper.candidate(1000 as Index), null, "the newest stays beyond again");
+});
+
 Deno.test("What the log began at is removed only once the log that begins later is durable", () => {
   const trial = new Trial(10, [20, 30, 40]);
   trial.compact(1000);
