@@ -92,6 +92,8 @@ const MAJORITY_LOSS_RUNS_PER_MILLION = 150_000;
 const WRITES_BEHIND = 6;
 /** Until all have heard of who leads, once everybody has a session with everybody. */
 const SETTLING_ELECTIONS = 3;
+/** So often it begins anew where somebody has lost somebody meanwhile. */
+const SETTLING_TRIES = 3;
 /** Runs that lose a node then. */
 const LOSS_RUNS_PER_MILLION = 250_000;
 /** Runs in which processes are started anew then, and how often, where groups fall silent. */
@@ -372,9 +374,13 @@ class Run {
     if (!this.#world.prf.site("rest").chance(250_000)) return;
     const { stability } = this.#checkers;
     const { electionTimeoutMs } = this.#regime.settings.raft;
-    yield* this.#await("members do not find each other", () => missingSessions(this.#members()));
-    // Whom nobody could reach may be about to stand for election.
-    yield* this.#world.advance(this.#world.nowUs + 1000 * SETTLING_ELECTIONS * electionTimeoutMs);
+    const unsettled = () => [...missingSessions(this.#members()), ...leaderless(this.#members())];
+    for (let tries = 0; tries < SETTLING_TRIES; tries++) {
+      yield* this.#await("members do not find each other", unsettled);
+      // Whom nobody could reach may be about to stand for election, and what a cut held back may end a session yet.
+      yield* this.#world.advance(this.#world.nowUs + 1000 * SETTLING_ELECTIONS * electionTimeoutMs);
+      if (unsettled().length === 0) break;
+    }
     stability.isAtRest = true;
     const forMs = REST_ELECTIONS * electionTimeoutMs;
     yield* this.#world.advance(this.#world.nowUs + 1000 * forMs);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { NodeProcess, sennit } from "../cli/process.ts";
+import { until } from "../integration/meshes.ts";
 
 const SECRET = "what-nobody-else-may-read";
 
@@ -59,10 +60,15 @@ Deno.test("a node that is killed is replayed from its recording to the state tha
     await ran("kv", "put", "last", "1", "--data", data("c"));
     const inUse = await sennit("start", "--data", data("d"), "--name", "d", "--record", recording("a"));
     assertMatch(inUse.stderr, /DATA_IN_USE: Another process records into .*--record/);
-    // Long enough for a state to be taken behind all that, and for the followers to have heard what is committed.
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    const alive = await replay("--recording", recording("a"));
-    assertEquals([alive.code, alive.difference], [0, null]);
+    // A state was taken behind all that, and the follower has heard what is committed.
+    const hashes = ({ groups }: Replayed) => groups.map(({ name, hash }) => `${name} ${hash}`).sort();
+    let alive: Replayed;
+    await until("the nodes hold the same", async () => {
+      alive = await replay("--recording", recording("a"));
+      assertEquals([alive.code, alive.difference], [0, null]);
+      const other = await replay("--recording", recording("b"));
+      return alive.states > 2 && hashes(alive).length === 2 && hashes(alive).join() === hashes(other).join();
+    }, 60_000);
     // A mesh at rest may take no turn for a while: a call is one.
     assertEquals(await ran("kv", "get", "last", "--data", data("a")), "1");
     await nodes[0]!.stop("SIGKILL");
@@ -72,17 +78,18 @@ Deno.test("a node that is killed is replayed from its recording to the state tha
     assertEquals([a.code, a.difference, a.stderr], [0, null, ""]);
     assert(a.turns > 300 && a.states > 2, `${a.turns} turns, ${a.states} states`);
     assertEquals(a.state, a.endState);
-    assert(a.turns > alive.turns);
+    assert(a.turns > alive!.turns);
     const b = await replay("--recording", recording("b"));
     assertEquals([b.code, b.difference, b.stderr], [0, null, ""]);
     // Another node's recording knows nothing of this one's, and holds the same.
-    const hashes = ({ groups }: Replayed) => groups.map(({ name, hash }) => `${name} ${hash}`).sort();
     assertEquals(hashes(a).length, 2);
     assertEquals(hashes(a), hashes(b));
 
     // It goes on from its disk; that is a recording of its own, and the earlier one stays.
     await start("a");
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await until("its groups are open", async () => {
+      return /orders/.test(await ran("raft", "ls", "--data", data("a")));
+    });
     assertEquals(await nodes.at(-1)!.stop(), 0);
     const again = await replay("--recording", recording("a"));
     assertEquals([again.code, again.difference, again.stderr], [0, null, ""]);
