@@ -105,8 +105,11 @@ export class HandlerLoop<Services> {
       this.#reason = "";
       this.#code = null;
       this.#acknowledgedOffset = subscription.nextOffset;
+      // While it subscribed there was nothing to close.
+      if (this.#ended) return;
       for await (const { firstOffset, messages } of subscription.batches()) {
         for (const [at, payload] of messages.entries()) {
+          if (this.#ended) return;
           await this.#handle({ offset: firstOffset + at, payload });
         }
         const next = firstOffset + messages.length;

@@ -231,13 +231,16 @@ export class Backups {
   *#load(backup: Backup, group: Group, first: Index, last: Index): Task<readonly LoadedEntry[]> {
     const request = this.#runtime.wal.load(group.id, first, last, LOAD_BYTES_LIMIT);
     this.#loading.add(request);
+    let loaded: LoadedEntries;
     try {
       yield* this.#until(backup, Infinity, () => this.#loaded.has(request));
+      loaded = this.#loaded.get(request)!;
     } finally {
+      // Also where the backup has ended in the turn in which they came.
       this.#loading.delete(request);
+      this.#loaded.delete(request);
     }
-    const { entries, failed } = this.#loaded.get(request)!;
-    this.#loaded.delete(request);
+    const { entries, failed } = loaded;
     if (failed === null) return entries;
     const why = failed === "NOT_FOUND"
       ? "was replaced by another member's snapshot meanwhile"

@@ -9,6 +9,7 @@
  * While a sync is in flight the next turns gather, so batches grow with load.
  */
 import { DecodeError, SennitError } from "../core/errors.ts";
+import { PENDING_CALLS_LIMIT } from "../core/limits.ts";
 import {
   CONTROL_GROUP,
   type Index,
@@ -293,8 +294,12 @@ export class Node implements Inbox {
   #takeCall(token: Token, call: Call): void {
     const { state } = this.#runtime;
     const atOnce = call.kind === "status" || call.kind === "watch-events";
-    if (state === "starting" && !atOnce) this.#early.push({ token, call });
-    else this.#calls.handle(token, call);
+    if (state !== "starting" || atOnce) this.#calls.handle(token, call);
+    else if (this.#early.length < PENDING_CALLS_LIMIT) this.#early.push({ token, call });
+    else if (call.kind !== "credit") {
+      const text = `${PENDING_CALLS_LIMIT} calls wait for this node to start: repeat later`;
+      this.#runtime.reply(token, new SennitError("OVERLOADED", text));
+    }
   }
 
   #takeLinks(now: number): void {

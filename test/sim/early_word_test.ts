@@ -1,5 +1,9 @@
-/** A node that was removed while it was away is told so before it has opened the group that would say it, and keeps the word. */
+/**
+ * A node that starts: one that was removed while it was away is told so before it has opened the group that would say it, and keeps
+ * the word; what it is asked waits, within a limit.
+ */
 import { assert, assertEquals } from "@std/assert";
+import { PENDING_CALLS_LIMIT } from "../../src/core/limits.ts";
 import type { Disk, Io, Network } from "../../src/io/mod.ts";
 import { Node } from "../../src/node/mod.ts";
 import type { NodeSettings } from "../../src/node/settings.ts";
@@ -81,4 +85,23 @@ Deno.test("a node that is told of its removal before its control group is open k
   third.boot(settingsOf("n3"));
   mesh.run(1000);
   assertEquals(third.node!.inspect().state, "evicted");
+});
+
+Deno.test("a node that starts keeps so many calls and no more", () => {
+  const mesh = new SmallMesh(
+    "many",
+    ["n1"],
+    testSettings,
+    (io, settings, callers, observer) => new Node(io, settings, callers, observer),
+  );
+  const calls = Array.from(
+    { length: PENDING_CALLS_LIMIT + 5 },
+    () => ({ kind: "kv-get", key: "k" }) as const,
+  );
+  const codes = new Map<string, number>();
+  for (const reply of mesh.all(mesh.hosts[0]!, calls)) {
+    const code = reply.kind === "failed" ? reply.error.code : reply.kind;
+    codes.set(code, (codes.get(code) ?? 0) + 1);
+  }
+  assertEquals([...codes].sort(), [["NOT_READY", PENDING_CALLS_LIMIT], ["OVERLOADED", 5]]);
 });
