@@ -95,14 +95,14 @@ export function* formMesh(
     yield* insist(world, calls, host, { kind: "join", token, joinKey: "" }, "joined");
   }
   yield* awaitAll(world, "the mesh does not form", () => notVoting(hosts, votersLimit));
-  for (const { name, source, targets, awaited } of plans) {
+  for (const { name, source, targets, awaited, retentionBytes } of plans) {
     const call: Call = {
       kind: "stream-open",
       name,
       source: source.name,
       targets: targets.map((host) => host.name),
       subscriptions: awaited,
-      retentionBytes: 64 * 1024 * 1024,
+      retentionBytes,
       borrow: 0,
     };
     yield* insist(world, calls, founder!, call, "stream");

@@ -47,6 +47,8 @@ export interface WorkRegime {
   readonly messageBytesLimit: number;
   readonly batchMessagesLimit: number;
   readonly consumerCrashPerMillion: number;
+  /** Of a stream; where it is small, publishers wait for the slowest subscription. */
+  readonly retentionBytes: number;
   /** Clients that wait for nothing; null: there are none. */
   readonly noise: NoiseRegime | null;
 }
@@ -78,6 +80,9 @@ const ROT_RUNS_PER_MILLION = 300_000;
 const ROT_WEIGHT = 4;
 /** It takes many members and long: it takes many tries to come to something. */
 const JOINT_WEIGHT = 3;
+/** What a stream retains: more than is ever sent in a run, or a few batches. */
+const AMPLE_BYTES = 64 * 1024 * 1024;
+const SCARCE_BYTES = 2 * 1024;
 /** Of the limits on voters that are drawn the lowest. */
 const VOTERS_LEAST = 3;
 const REPLACE_LIMIT_MS = 2_000;
@@ -277,6 +282,7 @@ function drawWork(prf: Prf, options: RunOptions): WorkRegime {
     messageBytesLimit: draws.pick([64, 512, 3_000]),
     batchMessagesLimit: draws.pick([1, 3, 8]),
     consumerCrashPerMillion: draws.pick([0, 20_000, 100_000]),
+    retentionBytes: prf.site("regime/retention").pick([AMPLE_BYTES, AMPLE_BYTES, AMPLE_BYTES, SCARCE_BYTES]),
     noise: drawNoise(prf),
   };
 }

@@ -31,6 +31,10 @@ export interface StreamPlan {
   readonly awaited: readonly string[];
 }
 
+interface FormedStreamPlan extends StreamPlan {
+  readonly retentionBytes: number;
+}
+
 /** Of the audit at the end: no other client has this number. */
 export const AUDITOR = 15;
 
@@ -40,7 +44,7 @@ export class Workload {
   readonly history = new KvHistory();
   readonly budget: Budget;
   /** Of the streams that are opened before the faults begin. */
-  readonly plans: readonly StreamPlan[];
+  readonly plans: readonly FormedStreamPlan[];
   /** Names of those that clients use. */
   readonly streams: string[] = [];
   readonly producers: Producer[] = [];
@@ -145,8 +149,9 @@ export class Workload {
     };
   }
 
-  #plan(draws: Draws): StreamPlan[] {
-    const plans: StreamPlan[] = [];
+  #plan(draws: Draws): FormedStreamPlan[] {
+    const { retentionBytes } = this.#regime.work;
+    const plans: FormedStreamPlan[] = [];
     if (this.#regime.nodes < 2) return plans; // A stream has two members.
     for (let i = 0; i < this.#regime.work.streams; i++) {
       const [source, ...others] = draws.shuffled(this.#world.hosts.slice(0, this.#regime.nodes));
@@ -158,7 +163,7 @@ export class Workload {
       const hasSecond = this.#world.prf.site(`workload/${name}/second`).chance(SECOND_PER_MILLION);
       const awaited = !isAwaited ? [] : hasSecond ? [SUBSCRIPTION, SECOND_SUBSCRIPTION] : [SUBSCRIPTION];
       if (isAwaited) this.effects.awaited.add(name);
-      plans.push({ name, source: source!, targets, awaited });
+      plans.push({ name, source: source!, targets, awaited, retentionBytes });
     }
     return plans;
   }

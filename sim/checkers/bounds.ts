@@ -1,4 +1,5 @@
 /** Nothing in a node grows without a limit (DESIGN section 13): the sizes that it tells of stay below theirs. */
+import { CONTROL_GROUP } from "../../src/core/ids.ts";
 import { KEY_VALUE_BYTES_LIMIT, OUTBOX_BATCHES_LIMIT, PENDING_CALLS_LIMIT } from "../../src/core/limits.ts";
 import type { NodeInspection } from "../../src/node/inspection.ts";
 import { type Checker, SafetyViolation } from "./verdict.ts";
@@ -24,6 +25,9 @@ const OTHERWISE = 100_000;
 export class Bounds implements Checker {
   readonly name = "bounded-sizes";
   inputs = 0;
+  /** Changes of how many vote in the control group. */
+  voterInputs = 0;
+  #voters = 0;
   /** The largest seen, by name. */
   readonly peaks: Record<string, number> = {};
 
@@ -39,5 +43,20 @@ export class Bounds implements Checker {
         throw new SafetyViolation(this.name, `${name} of ${node.name} is ${size}, its limit is ${limit}`);
       }
     }
+  }
+
+  /** More of them than the setting allows make every commit wait for more. A joint configuration's are counted by halves. */
+  checkVoters(node: NodeInspection, votersLimit: number): void {
+    const control = node.groups.find(({ group }) => group === CONTROL_GROUP);
+    if (control === undefined) return;
+    const voters = control.configuration.incoming.length;
+    if (voters === this.#voters) return;
+    this.#voters = voters;
+    this.voterInputs += 1;
+    if (voters <= votersLimit) return;
+    throw new SafetyViolation(
+      this.name,
+      `${voters} members vote in the control group of ${node.name}, the limit is ${votersLimit}`,
+    );
   }
 }

@@ -117,7 +117,8 @@ export class ConfigurationRule implements Checker {
     throw new SafetyViolation(
       this.name,
       `entry ${placed} at member ${memberId} of ${name} takes voters [${before.incoming}] and [${before.outgoing}] to ` +
-        `[${configuration.incoming}] and [${configuration.outgoing}]`,
+        `[${configuration.incoming}] and [${configuration.outgoing}], learners [${before.learners}] to ` +
+        `[${configuration.learners}]`,
     );
   }
 
@@ -140,9 +141,12 @@ function isStillThere({ placed, configuration }: Seen, log: GroupLog): boolean {
   return placed === 0 || log.entry(placed)?.crc === crc32c(encodeConfiguration(configuration));
 }
 
-/** True where any two majorities, of the one and of the other, share a voter. */
+/** True where any two majorities, of the one and of the other, share a voter; a joint configuration is left for what it was for. */
 function isStep(before: Configuration, after: Configuration): boolean {
-  if (before.outgoing.length > 0) return after.outgoing.length === 0 && same(after.incoming, before.incoming);
+  if (before.outgoing.length > 0) {
+    return after.outgoing.length === 0 && same(after.incoming, before.incoming) &&
+      same(after.learners, before.learners);
+  }
   if (after.outgoing.length > 0) return same(after.outgoing, before.incoming);
   const added = after.incoming.filter((member) => !before.incoming.includes(member)).length;
   const removed = before.incoming.filter((member) => !after.incoming.includes(member)).length;

@@ -4,6 +4,7 @@
  * heard; and who campaigns as one that was told to is voted for by those who hear a leader.
  */
 import type { GroupInspection } from "../../src/node/inspection.ts";
+import { EntryKind } from "../../src/raft/mod.ts";
 import { memberKey } from "./keys.ts";
 import { Lasting } from "./lasting.ts";
 import type { LocalTime } from "./lease_rule.ts";
@@ -22,6 +23,8 @@ export class Handovers implements Checker {
   /** Group, term and member that was told to campaign in it. */
   readonly #told = new Set<string>();
   readonly #overdue = new Lasting<string>();
+  /** By leader that hands over: until when, and the end of its log. */
+  readonly #ends = new Map<string, { readonly transferUntilMs: number; readonly last: number }>();
 
   /** A frame arrived. */
   heard({ envelope: { group, generation, from, to }, message }: RaftFrame): void {
@@ -42,9 +45,11 @@ export class Handovers implements Checker {
     const key = memberKey(group.group, group.generation, memberId);
     if (transferUntilMs === -Infinity) {
       this.#overdue.lasts(key, null, now, 0);
+      this.#ends.delete(key);
       return;
     }
     this.inputs += 1;
+    this.#checkEnd(key, group);
     const who = `member ${memberId} hands ${name} over in term ${term}`;
     if (transferUntilMs > now.ms + electionTimeoutMs + CLOCK_SLACK_MS) {
       throw new SafetyViolation(this.name, `${who} and gives up in ${transferUntilMs - now.ms} ms`);
@@ -54,6 +59,21 @@ export class Handovers implements Checker {
     throw new SafetyViolation(
       this.name,
       `${who} and should have given up ${now.ms - transferUntilMs} ms ago`,
+    );
+  }
+
+  /** What is proposed after the other was told to campaign it would have to throw away. A joint configuration is left all the same. */
+  #checkEnd(key: string, { name, memberId, term, last, transferUntilMs, entry }: GroupInspection): void {
+    const before = this.#ends.get(key);
+    if (before?.transferUntilMs === transferUntilMs && before.last === last) return;
+    this.#ends.set(key, { transferUntilMs, last });
+    if (before?.transferUntilMs !== transferUntilMs || last < before.last) return;
+    const kind = entry(last)?.kind ?? EntryKind.Configuration;
+    if (kind === EntryKind.Configuration) return;
+    throw new SafetyViolation(
+      this.name,
+      `member ${memberId} hands ${name} over in term ${term} and takes proposals: its log ended with entry ` +
+        `${before.last} and ends with ${last}`,
     );
   }
 }

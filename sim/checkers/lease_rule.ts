@@ -3,7 +3,8 @@
  * other one committed. Looked at by the time itself and not by what was read or who stood for election, so that a lease that is
  * too long is seen without either in just that moment: nobody else leads a later term, and of the voters so many have
  * heard of this leader within an election timeout, each by its own clock, that the others are no majority. And a leader that has
- * told another to campaign holds no lease in that term again, because its word lifts the promise whenever it arrives (3.10).
+ * told another to campaign holds no lease in that term again, because its word lifts the promise whenever it arrives (3.10). Nor is
+ * there a lease before an entry of the leader's own term is committed: what it knows to be committed may be behind (paper, 8).
  */
 import type { MemberId } from "../../src/core/ids.ts";
 import type { GroupInspection } from "../../src/node/inspection.ts";
@@ -40,6 +41,8 @@ export class LeaseRule implements Checker {
   readonly #heard = new Map<string, Heard>();
   /** Group, term and leader where that leader has told another to campaign. */
   readonly #handedOver = new Set<string>();
+  /** By leader: the term in which it was seen to have committed an entry of its own. */
+  readonly #committedIn = new Map<string, number>();
 
   /** A frame arrived. */
   heard({ envelope: { group, generation, from, to }, message }: RaftFrame, clock: LocalClock): void {
@@ -69,7 +72,19 @@ export class LeaseRule implements Checker {
     if (this.#handedOver.has(`${key}/${term}/${memberId}`)) {
       this.#fail(group, localMs, "another was told to campaign");
     }
-    const heard = this.#heard.get(memberKey(group.group, group.generation, memberId));
+    const leader = memberKey(group.group, group.generation, memberId);
+    if (this.#committedIn.get(leader) !== term) {
+      const committed = group.entry(group.commit);
+      if (committed !== null && committed.term < term) {
+        this.#fail(
+          group,
+          localMs,
+          `it has committed ${group.commit}, of term ${committed.term}, and nothing since`,
+        );
+      }
+      this.#committedIn.set(leader, term);
+    }
+    const heard = this.#heard.get(leader);
     const promises = (member: MemberId) => {
       if (member === memberId) return true;
       const now = clock(member);

@@ -256,6 +256,7 @@ export class Checkers {
     if (node === null) return "down";
     const inspection = node.inspect();
     this.bounds.check(inspection);
+    this.bounds.checkVoters(inspection, host.settings!.votersLimit);
     this.turns.check(host.name, host.overdueWishes);
     this.seeking.check(inspection);
     this.integrity.check(host);
@@ -413,6 +414,7 @@ export class Checkers {
         this.#checkLog(host, inspection, readWalFiles(segments));
       }
       this.#checkLeft(host);
+      this.#checkSnapshotsLeft(host);
     }
     this.membership.checkFinal();
     this.delivery.checkFinal(
@@ -431,6 +433,13 @@ export class Checkers {
     this.accounts.checkLog(name, inspection, files, bytes, settings!.walSegmentBytes);
   }
 
+  #checkSnapshotsLeft({ name, node, disk }: Host): void {
+    const inspection = node?.inspect();
+    if (inspection === undefined || !disk.isSettled || (inspection.sizes["inputs"] ?? 0) > 0) return;
+    const names = disk.durableFiles(SNAPSHOT_FOLDER).map((file) => file.name);
+    this.snapshots.checkLeft(name, inspection.groups, names);
+  }
+
   /** What dropped groups have left on the disk of a member. */
   #checkLeft({ name, disk }: Host): void {
     const member = this.control.memberByName(name);
@@ -444,6 +453,7 @@ export class Checkers {
   counts(): Record<string, number> {
     return {
       "bounded-sizes": this.bounds.inputs,
+      "bounded-sizes-voters": this.bounds.voterInputs,
       "committed-immutable": this.commitment.inputs,
       "commit-rule": this.commitRule.inputs,
       "committed-on-quorum": this.commitment.countInputs,
@@ -455,6 +465,7 @@ export class Checkers {
       "configuration-joint-steps": this.configurations.jointInputs,
       "configuration-steps": this.configurations.stepInputs,
       "election-safety": this.election.inputs,
+      "election-safety-followers": this.election.followerInputs,
       "frame-integrity": this.integrity.inputs,
       "exactly-once": this.delivery.sinkInputs,
       "leader-completeness": this.commitment.leaderInputs,
@@ -498,6 +509,7 @@ export class Checkers {
       silence: this.silence.inputs,
       "snapshot-files": this.snapshots.inputs,
       "snapshot-files-bases": this.snapshots.baseInputs,
+      "snapshot-files-left": this.snapshots.leftInputs,
       "stable-leadership": this.stability.inputs,
       "state-equality": this.equality.inputs,
       "sticky-votes": this.sticky.inputs,

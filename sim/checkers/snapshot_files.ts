@@ -2,7 +2,8 @@
  * Snapshots as they lie on the disk, in what a loss of power would leave. One that is there says of its entry the term and the
  * configuration that the log had (Raft paper, section 7: "last included index and term", and the latest configuration as of
  * it). And wherever the log on the disk begins after its first entry, there is one of just that: a later one does not do, for who
- * starts from there has to ask others, who may have lost power in the same moment. No restart need come upon it.
+ * starts from there has to ask others, who may have lost power in the same moment. No restart need come upon it. At rest there is
+ * nothing from before where the log begins, and of what comes after no more than a few: else the disk fills up.
  */
 import { crc32c } from "../../src/core/crc32c.ts";
 import type { GroupInspection } from "../../src/node/inspection.ts";
@@ -30,6 +31,8 @@ interface Named {
 
 const NAME = /^(\d+)-(\d+)-(\d+)\.snapshot$/;
 const HEADER_BYTES = 56;
+/** Newer than the one that the log begins at: three are kept, one is being written. */
+const NEWER_LIMIT = 4;
 
 export class SnapshotFiles implements Checker {
   readonly name = "snapshot-files";
@@ -37,6 +40,8 @@ export class SnapshotFiles implements Checker {
   inputs = 0;
   /** Logs that begin after their first entry. */
   baseInputs = 0;
+  /** Groups whose snapshots were counted. */
+  leftInputs = 0;
   readonly #read = new Set<string>();
 
   check(
@@ -77,6 +82,24 @@ export class SnapshotFiles implements Checker {
       throw new SafetyViolation(
         this.name,
         `on the disk of ${host} the log of ${name} begins after entry ${base}, and there is no snapshot of just that`,
+      );
+    }
+  }
+
+  /** At rest: `names` are the files that are there. */
+  checkLeft(host: string, groups: readonly GroupInspection[], names: readonly string[]): void {
+    const there = names.flatMap((name) => parse(name) ?? []);
+    for (const { group, generation, name, base } of groups) {
+      const own = there.filter((each) => each.group === group && each.generation === generation);
+      if (own.length === 0) continue;
+      this.leftInputs += 1;
+      const older = own.filter(({ index }) => index < base).length;
+      const newer = own.filter(({ index }) => index > base).length;
+      if (older === 0 && newer <= NEWER_LIMIT) continue;
+      throw new SafetyViolation(
+        this.name,
+        `the log of ${name} at ${host} begins after entry ${base}, and ${older} snapshots from before and ${newer} from ` +
+          "after are still there",
       );
     }
   }

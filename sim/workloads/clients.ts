@@ -54,6 +54,8 @@ export class Calls implements CallSink, Target {
   readonly traceId = 252;
   readonly #world: World;
   readonly #pending = new Map<Token, Pending>();
+  /** Calls that their node has answered, whether anybody waited for it or not. */
+  readonly #answered = new Set<Token>();
   #lastToken = 0;
   /** Calls made, replies come, pushes come. */
   readonly counts = { calls: 0, replies: 0, pushes: 0, lost: 0 };
@@ -97,9 +99,12 @@ export class Calls implements CallSink, Target {
   }
 
   onReply(token: Token, reply: Reply): void {
+    if (this.#answered.has(token)) {
+      throw new SafetyViolation("api", `call ${token} is answered twice: ${JSON.stringify(reply)}`);
+    }
+    this.#answered.add(token);
     const pending = this.#pending.get(token);
     if (pending === undefined) return; // Patience ended before.
-    if (pending.isAnswered) throw new Error(`Token ${token} was answered twice: ${JSON.stringify(reply)}`);
     if (reply.kind !== "failed" && reply.kind !== REPLY_TO[pending.kind]) {
       throw new SafetyViolation("api", `${pending.host.name} answered ${pending.kind} with ${reply.kind}`);
     }

@@ -30,6 +30,8 @@ function group(other: Record<string, unknown>): GroupInspection {
     isInstalling: false,
     leaseUntilMs: -Infinity,
     configuration: { incoming: [1, 2, 3], outgoing: [], learners: [] },
+    commit: 0,
+    entry: () => null,
     votes: () => [],
     matches: () => [],
     ...other,
@@ -103,12 +105,14 @@ Deno.test("the lease rule catches a lease after another was told to campaign in 
   violates("lease-rule", () => checker.check(leads(3), 50, 100, nobodyIsUp));
 });
 
+const FOUR = { incoming: [1, 2, 3, 4], outgoing: [], learners: [] };
+
 Deno.test("the match rule catches a leader that takes another to hold what it does not", () => {
   const checker = new MatchRule();
   const logs = new Map([[2, log([1, 1, 2])], [3, log([1, 1, 1], 2)]]);
   const believes = (member: number, match: number, role = "leader") =>
     checker.check(
-      group({ role, matches: () => [{ member, match }] }),
+      group({ role, configuration: FOUR, matches: () => [{ member, match }] }),
       log([1, 1, 2, 3]),
       (id) => logs.get(id),
     );
@@ -130,6 +134,22 @@ Deno.test("the match rule catches a leader that takes another to hold what it do
   logs.set(2, { ...log([1, 1, 4]), term: 4 } as unknown as GroupLog);
   believes(2, 3);
   assertEquals(checker.inputs, 5);
+});
+
+Deno.test("the match rule catches a leader that still sends to who is no member", () => {
+  const checker = new MatchRule();
+  const sendsTo = (member: number) =>
+    checker.check(
+      group({
+        role: "leader",
+        configuration: { incoming: [1, 2], outgoing: [1, 3], learners: [4] },
+        matches: () => [{ member, match: 0 }],
+      }),
+      log([1]),
+      () => undefined,
+    );
+  for (const member of [2, 3, 4]) sendsTo(member);
+  violates("match-rule", () => sendsTo(5));
 });
 
 Deno.test("a name of a forwarded read that comes again is caught", () => {

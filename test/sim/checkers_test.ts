@@ -112,6 +112,33 @@ Deno.test("election safety catches two leaders of one term", () => {
   assertEquals(checker.inputs, 4);
 });
 
+Deno.test("election safety catches who follows somebody that does not lead the term", () => {
+  const checker = new ElectionSafety();
+  const follows = (leader: number, term: number) => checker.check({ ...group({ term }), leader } as never);
+  checker.check(group({ memberId: 1, role: "leader", term: 3 }));
+  checker.check(group({ memberId: 2, role: "leader", term: 4 }));
+  follows(1, 3);
+  follows(0, 5);
+  follows(2, 4);
+  assertEquals(checker.followerInputs, 2);
+  violates("election-safety", () => follows(1, 4));
+  violates("election-safety", () => follows(2, 5));
+});
+
+Deno.test("the lease rule catches a lease before anything of the leader's own term is committed", () => {
+  const checker = new LeaseRule();
+  const leads = (shape: Shape) =>
+    checker.check(
+      { ...group({ memberId: 1, role: "leader", term: 3, ...shape }), leaseUntilMs: 50 },
+      40,
+      100,
+      () => null,
+    );
+  leads({ terms: [1, 3], commit: 2 });
+  leads({ terms: [1, 3, 3], commit: 3 });
+  violates("lease-rule", () => leads({ terms: [1, 3, 4], commit: 2, term: 4 }));
+});
+
 Deno.test("the lease rule catches a lease that outlasts another's election", () => {
   const checker = new LeaseRule();
   const leads = (memberId: number, term: number, leaseUntilMs: number) => ({
@@ -415,6 +442,18 @@ Deno.test("bounds catch a size beyond its limit", () => {
   assertEquals(checker.peaks["somethingNew"], 5);
 });
 
+Deno.test("bounds catches a control group in which more vote than shall", () => {
+  const checker = new Bounds();
+  const node = (voters: readonly number[], id = 0) => {
+    const shape = { group: id, configuration: { incoming: voters } };
+    return { name: "n1", groups: [shape] } as unknown as NodeInspection;
+  };
+  checker.checkVoters(node([1, 2, 3]), 3);
+  checker.checkVoters(node([1, 2, 3, 4], 7), 3); // A stream's.
+  assertEquals(checker.voterInputs, 1);
+  violates("bounded-sizes", () => checker.checkVoters(node([1, 2, 3, 4]), 3));
+});
+
 Deno.test("linearizability catches a stale read in a history of many keys", () => {
   const history = new KvHistory();
   const act = (key: string, kind: "read" | "write", value: number) => {
@@ -534,11 +573,11 @@ Deno.test("the configuration rule catches a change before the leader's term or t
 });
 
 Deno.test("the configuration rule catches a step between configurations whose majorities need not meet", () => {
-  const step = (before: [number[], number[]], after: [number[], number[]]) => () => {
+  const step = (before: [number[], number[], number[]?], after: [number[], number[], number[]?]) => () => {
     const rule = new ConfigurationRule();
     const crcs: number[] = [];
-    [before, after].forEach(([incoming, outgoing]) => {
-      const configuration = { incoming, outgoing, learners: [] } as never;
+    [before, after].forEach(([incoming, outgoing, learners = []]) => {
+      const configuration = { incoming, outgoing, learners } as never;
       crcs.push(crc32c(encodeConfiguration(configuration)));
       const shape = { terms: crcs.map(() => 1), kinds: crcs.map(() => 2), crcs };
       rule.check("n1", 1, { ...group(shape), configuration }, logOf(shape));
@@ -548,6 +587,8 @@ Deno.test("the configuration rule catches a step between configurations whose ma
   step([[1, 2, 3], []], [[1, 2, 3, 4], []])();
   step([[1, 2, 3], []], [[4, 5], [1, 2, 3]])();
   step([[4, 5], [1, 2, 3]], [[4, 5], []])();
+  step([[4, 5], [1, 2, 3], [6]], [[4, 5], [], [6]])();
+  violates("configuration-rule", step([[4, 5], [1, 2, 3], [6]], [[4, 5], [], []]));
   violates("configuration-rule", step([[1, 2, 3], []], [[1, 4, 5], []]));
   violates("configuration-rule", step([[1, 2, 3], []], [[4, 5], [1, 2]]));
   violates("configuration-rule", step([[4, 5], [1, 2, 3]], [[4], []]));

@@ -3,6 +3,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { DeadSessions } from "../../sim/checkers/dead_sessions.ts";
 import type { GroupLog } from "../../sim/checkers/group_logs.ts";
 import { Handovers } from "../../sim/checkers/handovers.ts";
+import { EntryKind } from "../../src/raft/mod.ts";
 import { Lasting } from "../../sim/checkers/lasting.ts";
 import { MembershipCheck } from "../../sim/checkers/membership.ts";
 import { Notices } from "../../sim/checkers/notices.ts";
@@ -148,6 +149,22 @@ Deno.test("handovers catches a leader that does not give up, and a campaign that
   asks(5, false);
   assertEquals(handovers.campaignInputs, 1);
   violates("handovers", () => asks(5));
+});
+
+Deno.test("handovers catches a leader that takes proposals while it hands over", () => {
+  const handovers = new Handovers();
+  const hands = (transferUntilMs: number, last: number, kind: number = EntryKind.Command) =>
+    handovers.check(
+      group({ transferUntilMs, last, entry: () => ({ kind }) }),
+      at(50, last),
+      ELECTION_TIMEOUT_MS,
+    );
+  hands(150, 7);
+  hands(150, 7);
+  hands(150, 8, EntryKind.Configuration); // A joint configuration is left.
+  hands(-Infinity, 9);
+  hands(140, 10);
+  violates("handovers", () => hands(140, 11));
 });
 
 Deno.test("notices catches a leader whose disk makes nothing durable any more", () => {

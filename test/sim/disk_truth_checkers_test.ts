@@ -1,11 +1,13 @@
-/** Checkers of what is written down: commands that are applied once, snapshots as they lie on the disk. */
+/** Checkers of what is written down or said: commands that are applied once, calls that are answered once, snapshots on the disk. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { AppliedOnce } from "../../sim/checkers/applied_once.ts";
 import { type CommittedFacts, SnapshotFiles } from "../../sim/checkers/snapshot_files.ts";
 import { SafetyViolation } from "../../sim/checkers/verdict.ts";
 import type { FiledGroup } from "../../sim/checkers/wal_files.ts";
+import { Calls } from "../../sim/workloads/clients.ts";
+import type { World } from "../../sim/world.ts";
 import { crc32c } from "../../src/core/crc32c.ts";
-import type { GroupId, Index, MemberId, Term } from "../../src/core/ids.ts";
+import type { GroupId, Index, MemberId, Term, Token } from "../../src/core/ids.ts";
 import { encodeControlCommand } from "../../src/node/control_commands.ts";
 import type { GroupInspection } from "../../src/node/inspection.ts";
 import { EntryKind } from "../../src/raft/mod.ts";
@@ -72,4 +74,30 @@ Deno.test("a snapshot that says what was not committed is caught on the disk, an
   // A later one is no begin of this log.
   violates("snapshot-files", () => checker.checkBases("n1", groups, [file(12, 5)], log(9)));
   assertEquals(checker.baseInputs, 3);
+});
+
+Deno.test("a call that is answered twice is caught, also where nobody waits for it any more", () => {
+  const calls = new Calls({} as World);
+  calls.onReply(1 as Token, { kind: "done" });
+  calls.onReply(2 as Token, { kind: "done" });
+  violates("api", () => calls.onReply(1 as Token, { kind: "done" }));
+});
+
+Deno.test("snapshot files catch what stays behind when the log begins later, or piles up beyond", () => {
+  const checker = new SnapshotFiles();
+  const names = (...indexes: number[]) =>
+    indexes.map((index) =>
+      `${[7, 0, index].map((each) => String(each).padStart(16, "0")).join("-")}.snapshot`
+    );
+  const look = (base: number, ...indexes: number[]) =>
+    checker.checkLeft(
+      "n1",
+      [{ group: 7, generation: 0, name: "x", base } as GroupInspection],
+      names(...indexes),
+    );
+  look(4, 4, 5, 6, 7, 8);
+  look(0);
+  assertEquals(checker.leftInputs, 1);
+  violates("snapshot-files", () => look(4, 3, 4));
+  violates("snapshot-files", () => look(4, 4, 5, 6, 7, 8, 9));
 });
