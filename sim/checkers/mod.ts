@@ -304,6 +304,7 @@ export class Checkers {
     if (world.ledger.get("damaged-snapshot").struck > 0) return;
     const files = disk.durableFiles(SNAPSHOT_FOLDER);
     this.snapshots.check(name, groups, files, this.#facts);
+    this.snapshots.checkPiled(name, groups, files);
     this.snapshots.checkBases(name, groups, files, logs);
   }
 

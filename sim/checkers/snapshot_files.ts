@@ -33,6 +33,8 @@ const NAME = /^(\d+)-(\d+)-(\d+)\.snapshot$/;
 const HEADER_BYTES = 56;
 /** Newer than the one that the log begins at: three are kept, one is being written. */
 const NEWER_LIMIT = 4;
+/** While some are on their way out. */
+const PILED_LIMIT = 8;
 
 export class SnapshotFiles implements Checker {
   readonly name = "snapshot-files";
@@ -82,6 +84,23 @@ export class SnapshotFiles implements Checker {
       throw new SafetyViolation(
         this.name,
         `on the disk of ${host} the log of ${name} begins after entry ${base}, and there is no snapshot of just that`,
+      );
+    }
+  }
+
+  /** Where nothing lets the log begin later they are taken all the same. */
+  checkPiled(host: string, groups: readonly GroupInspection[], files: readonly Pick<File, "name">[]): void {
+    // So many in all groups together prove nothing, and are looked at no further.
+    if (files.length <= PILED_LIMIT) return;
+    const there = files.flatMap(({ name }) => parse(name) ?? []);
+    for (const { group, generation, name, base } of groups) {
+      const newer = there.filter((each) =>
+        each.group === group && each.generation === generation && each.index > base
+      ).length;
+      if (newer <= PILED_LIMIT) continue;
+      throw new SafetyViolation(
+        this.name,
+        `${newer} snapshots of ${name} lie on the disk of ${host} beside that at ${base}, where its log begins`,
       );
     }
   }

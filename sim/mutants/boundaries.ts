@@ -129,4 +129,23 @@ export const BOUNDARIES: readonly Mutant[] = [
       to: "",
     }],
   },
+  {
+    id: "proposes-while-handing-over",
+    says: "a leader takes proposals while it hands over",
+    edits: [{
+      file: "src/raft/membership.ts",
+      from:
+        '  if (leadership.transferTo !== NO_MEMBER) return { ok: false, reason: "TRANSFERRING", leader };\n  // One',
+      to: "  // One",
+    }],
+  },
+  {
+    id: "voters-over-limit",
+    says: "one voter more than the limit is promoted",
+    edits: [{
+      file: "src/node/voter_plan.ts",
+      from: "spread(fit, voters, rules.votersLimit - incoming.length);",
+      to: "spread(fit, voters, rules.votersLimit + 1 - incoming.length);",
+    }],
+  },
 ];

@@ -29,4 +29,13 @@ export const CHANGES: readonly Mutant[] = [
       to: "if (core.log.configurationIndex > reached && !isJoint(core.configuration)) return;",
     }],
   },
+  {
+    id: "removed-peer-kept",
+    says: "a leader goes on with peers that its configuration has dropped",
+    edits: [{
+      file: "src/raft/leadership.ts",
+      from: "if (!members.includes(member)) this.progress.delete(member);",
+      to: "if (!members.includes(member) && nowMs < 0) this.progress.delete(member);",
+    }],
+  },
 ];

@@ -61,4 +61,9 @@ export const LEASES: readonly Mutant[] = [
       to: "",
     }],
   },
+  {
+    id: "lease-before-own-commit",
+    says: "a new leader holds a lease before an entry of its own term is committed",
+    edits: [{ file: "src/raft/lease.ts", from: "  if (!core.committedInTerm) return -Infinity;\n", to: "" }],
+  },
 ];

@@ -139,4 +139,13 @@ export const MISJUDGED: readonly Mutant[] = [
       to: "if (index > this.#applyTo || this.raft.termAt(index) !== term) {",
     }],
   },
+  {
+    id: "hearsay-of-earlier-term",
+    says: "an observer believes in the leader of an earlier term",
+    edits: [{
+      file: "src/raft/pulling.ts",
+      from: "if (term !== core.term || leader === NO_MEMBER",
+      to: "if (leader === NO_MEMBER",
+    }],
+  },
 ];

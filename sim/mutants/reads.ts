@@ -97,4 +97,13 @@ export const READS: readonly Mutant[] = [
       to: "if (this.#keyWatches.size >= 0) return;",
     }],
   },
+  {
+    id: "late-read-answers-twice",
+    says: "a read that was given up is answered",
+    edits: [{
+      file: "src/node/reads.ts",
+      from: "return round.filter((read) => this.#reads.has(read));",
+      to: "return round;",
+    }],
+  },
 ];

@@ -161,4 +161,22 @@ export const STORAGE: readonly Mutant[] = [
       to: "      yield* diskStep((token) => this.#disk.sync(current.path, token));",
     }],
   },
+  {
+    id: "old-base-snapshot-stays",
+    says: "the snapshot that the log began at stays where it begins at a newer one",
+    edits: [{
+      file: "src/node/snapshot_keeper.ts",
+      from: "const old = [this.#base, ...this.#newer.filter((each) => each.index < index)",
+      to: "const old = [...this.#newer.filter((each) => each.index < index)",
+    }],
+  },
+  {
+    id: "snapshots-never-thinned",
+    says: "snapshots pile up where retention holds the log back",
+    edits: [{
+      file: "src/node/snapshot_keeper.ts",
+      from: "while (this.#newer.length > 3) {",
+      to: "while (this.#newer.length > 300) {",
+    }],
+  },
 ];

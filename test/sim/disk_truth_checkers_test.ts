@@ -100,4 +100,12 @@ Deno.test("snapshot files catch what stays behind when the log begins later, or 
   assertEquals(checker.leftInputs, 1);
   violates("snapshot-files", () => look(4, 3, 4));
   violates("snapshot-files", () => look(4, 4, 5, 6, 7, 8, 9));
+
+  const piles = (count: number) => {
+    const indexes = Array.from({ length: count }, (_, at) => 5 + at);
+    const group = { group: 7, generation: 0, name: "x", base: 4 } as GroupInspection;
+    checker.checkPiled("n1", [group], names(4, ...indexes).map((name) => ({ name })));
+  };
+  piles(8);
+  violates("snapshot-files", () => piles(9));
 });
