@@ -64,6 +64,8 @@ export class Handovers implements Checker {
 
   /** What is proposed after the other was told to campaign it would have to throw away. A joint configuration is left all the same. */
   #checkEnd(key: string, { name, memberId, term, last, transferUntilMs, entry }: GroupInspection): void {
+    // The first build does not tell.
+    if (transferUntilMs === undefined) return;
     const before = this.#ends.get(key);
     if (before?.transferUntilMs === transferUntilMs && before.last === last) return;
     this.#ends.set(key, { transferUntilMs, last });

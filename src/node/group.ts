@@ -31,7 +31,7 @@ import { type Arrival, Arrivals } from "./arrivals.ts";
 import type { GroupInspection, Observer } from "./inspection.ts";
 import type { Machine } from "./machine.ts";
 import type { SnapshotKeeper } from "./snapshot_keeper.ts";
-import { SnapshotReceiver, SnapshotSender } from "./snapshot_transfer.ts";
+import { SnapshotReads, SnapshotReceiver, SnapshotSender } from "./snapshot_transfer.ts";
 
 /** What a group needs of its node. */
 export interface GroupHost {
@@ -99,6 +99,7 @@ export class Group {
   #installedToken = 0;
   readonly #snapshotSender: SnapshotSender;
   readonly #snapshotReceiver = new SnapshotReceiver();
+  readonly #snapshotReads = new SnapshotReads((index, done) => this.snapshots.read(index, done));
   #closed = false;
 
   constructor(options: {
@@ -485,7 +486,7 @@ export class Group {
     };
     const state = this.#snapshotSender.stateOf(snapshot.index, snapshot.term);
     if (state !== null) begin(state);
-    else this.snapshots.read(snapshot.index, begin);
+    else this.#snapshotReads.ask(snapshot.index, `${kind}/${to}`, begin);
   }
 
   /** Writes a received snapshot aside before anything else of this group is persisted. */

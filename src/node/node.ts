@@ -563,9 +563,12 @@ export class Node implements Inbox {
     const runtime = this.#runtime;
     let earliest = Math.min(this.#enrolment.deadline(), runtime.requests.deadline(), this.#reads.deadline());
     if (!runtime.diskHangs) earliest = Math.min(earliest, this.#diskWatch.deadline());
+    // With a log that has failed nothing can be repaired any more: see `#logEvents`.
+    if (runtime.wal.failure === null) {
+      earliest = Math.min(earliest, runtime.repair.deadline(), runtime.snapshotRepair.deadline());
+    }
     earliest = Math.min(
       earliest,
-      runtime.repair.deadline(),
       runtime.beats.deadline(),
       runtime.pulls.deadline(now),
       this.#retryFullAtMs,

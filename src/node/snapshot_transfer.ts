@@ -136,6 +136,35 @@ export class SnapshotSender {
   }
 }
 
+/**
+ * Reads of snapshots that are to be sent. Who asks again before the read has ended waits for the same one, and once: whoever pulls
+ * repeats its question, and a disk that hangs would have each of them wait for ever.
+ */
+export class SnapshotReads {
+  readonly #read: (index: Index, done: (state: Uint8Array | null) => void) => void;
+  /** By what is being read: what each who asked wants done with it. */
+  readonly #waiting = new Map<Index, Map<string, (state: Uint8Array | null) => void>>();
+
+  constructor(read: (index: Index, done: (state: Uint8Array | null) => void) => void) {
+    this.#read = read;
+  }
+
+  /** `who`: of what it asked before only the last is done. */
+  ask(index: Index, who: string, done: (state: Uint8Array | null) => void): void {
+    const waiting = this.#waiting.get(index);
+    if (waiting !== undefined) {
+      waiting.set(who, done);
+      return;
+    }
+    const first = new Map([[who, done]]);
+    this.#waiting.set(index, first);
+    this.#read(index, (state) => {
+      this.#waiting.delete(index);
+      for (const each of first.values()) each(state);
+    });
+  }
+}
+
 /** What of a snapshot has come so far. */
 interface Partial {
   readonly index: Index;

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { Index, MemberId, Term } from "../../src/core/ids.ts";
 import { SNAPSHOT_WINDOW_CHUNKS } from "../../src/core/limits.ts";
-import { SnapshotReceiver, SnapshotSender } from "../../src/node/snapshot_transfer.ts";
+import { SnapshotReads, SnapshotReceiver, SnapshotSender } from "../../src/node/snapshot_transfer.ts";
 import { simpleConfiguration, type SnapshotChunk, type SnapshotMeta } from "../../src/raft/mod.ts";
 
 const TO = 2 as MemberId;
@@ -150,4 +150,23 @@ Deno.test("a snapshot arrives whatever is lost, repeated or forgotten, once it i
     }),
     { numRuns: 300 },
   );
+});
+
+Deno.test("SnapshotReads reads a snapshot once for all who ask meanwhile, and does for each what it asked last", () => {
+  const reads: { index: number; done: (state: Uint8Array | null) => void }[] = [];
+  const snapshots = new SnapshotReads((index, done) => void reads.push({ index, done }));
+  const told: string[] = [];
+  const ask = (index: number, who: string, what = who) =>
+    snapshots.ask(index as Index, who, (state) => void told.push(`${what} ${state?.length ?? "none"}`));
+  ask(4, "a");
+  for (let tries = 0; tries < 100; tries++) ask(4, "a", `a${tries}`);
+  ask(4, "b");
+  ask(9, "a", "later");
+  assertEquals(reads.map(({ index }) => index), [4, 9]);
+  reads[0]!.done(new Uint8Array(3));
+  assertEquals(told, ["a99 3", "b 3"]);
+  ask(4, "a", "again");
+  reads[1]!.done(null);
+  reads[2]!.done(new Uint8Array(5));
+  assertEquals(told.slice(2), ["later none", "again 5"]);
 });

@@ -1,7 +1,9 @@
 /** Checkers of what members believe of each other: votes counted, logs taken to match, leaders heard, names of reads. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { Answers } from "../../sim/checkers/answers.ts";
+import { Bounds } from "../../sim/checkers/bounds.ts";
 import { Elected } from "../../sim/checkers/elected.ts";
+import { ElectionSafety } from "../../sim/checkers/election_safety.ts";
 import type { GroupLog } from "../../sim/checkers/group_logs.ts";
 import { LeaseRule } from "../../sim/checkers/lease_rule.ts";
 import { MatchRule } from "../../sim/checkers/match_rule.ts";
@@ -11,7 +13,7 @@ import { Silence } from "../../sim/checkers/silence.ts";
 import { LaterTerm } from "../../sim/checkers/later_term.ts";
 import { StickyVotes } from "../../sim/checkers/sticky_votes.ts";
 import { SafetyViolation } from "../../sim/checkers/verdict.ts";
-import type { GroupInspection } from "../../src/node/inspection.ts";
+import type { GroupInspection, NodeInspection } from "../../src/node/inspection.ts";
 
 function violates(checker: string, act: () => void): void {
   assertEquals(assertThrows(act, SafetyViolation).checker, checker);
@@ -302,4 +304,41 @@ Deno.test("answers catch a leader that counts what nobody has said to it in its 
   assertEquals(checker.inputs, 3);
   violates("answers", () => checker.check(believes(5, 5)));
   violates("answers", () => checker.check(believes(4, 6)));
+});
+
+Deno.test("election safety catches who follows somebody that does not lead the term", () => {
+  const checker = new ElectionSafety();
+  const leads = (memberId: number, term: number) => checker.check(group({ memberId, role: "leader", term }));
+  const follows = (leader: number, term: number) => checker.check(group({ leader, term }));
+  leads(1, 3);
+  leads(2, 4);
+  follows(1, 3);
+  follows(0, 5);
+  follows(2, 4);
+  assertEquals(checker.followerInputs, 2);
+  violates("election-safety", () => follows(1, 4));
+  violates("election-safety", () => follows(2, 5));
+});
+
+Deno.test("the lease rule catches a lease before anything of the leader's own term is committed", () => {
+  const checker = new LeaseRule();
+  const leads = (term: number, committed: number | null) => {
+    const entry = () => committed === null ? null : { term: committed };
+    checker.check(group({ role: "leader", term, leaseUntilMs: 50, entry }), 40, 100, () => null);
+  };
+  leads(3, 3);
+  leads(4, null); // It stands before the log's begin.
+  violates("lease-rule", () => leads(5, 4));
+});
+
+Deno.test("bounds catches a control group in which more vote than shall", () => {
+  const checker = new Bounds();
+  const node = (voters: readonly number[], id = 0) => {
+    const shape = { group: id, configuration: { incoming: voters } };
+    return { name: "n1", groups: [shape] } as unknown as NodeInspection;
+  };
+  checker.checkVoters(node([1, 2, 3]), 3);
+  checker.checkVoters(node([1, 2, 3, 4], 7), 3); // A stream's.
+  assertEquals(checker.voterInputs, 1);
+  violates("bounded-sizes", () => checker.checkVoters(node([1, 2, 3, 4]), 3));
 });

@@ -92,7 +92,7 @@ Deno.test("snapshot files catch what stays behind when the log begins later, or 
   const look = (base: number, ...indexes: number[]) =>
     checker.checkLeft(
       "n1",
-      [{ group: 7, generation: 0, name: "x", base } as GroupInspection],
+      [{ group: 7, generation: 0, name: "x", base, transferUntilMs: -Infinity } as GroupInspection],
       names(...indexes),
     );
   look(4, 4, 5, 6, 7, 8);

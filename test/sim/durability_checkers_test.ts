@@ -22,6 +22,8 @@ Deno.test("the lease rule catches a lease that outlasts the promises that it res
     role: "leader",
     term: 3,
     leaseUntilMs: 1_000,
+    commit: 0,
+    entry: () => null,
     configuration: { incoming: [1, 2, 3], outgoing: [], learners: [] },
   } as unknown as GroupInspection;
   const at = (ms: number, incarnation = 1) => () => ({ ms, incarnation, turns: 0 });
