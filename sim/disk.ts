@@ -122,6 +122,8 @@ export class SimDisk implements Disk, Target {
   ambush: ((startUs: number, endUs: number, bytes: number) => boolean) | null = null;
   /** Called before what was asked for is read: whoever wants it to be damaged just then. */
   beforeRead: ((path: string, at: number, length: number) => void) | null = null;
+  /** True where what is asked for cannot be read just then. */
+  refusesRead: ((path: string) => boolean) | null = null;
   /** Counts of what the disk did that a kind disk does not do. */
   readonly counts = { full: 0, hung: 0, stalls: 0, syncFailures: 0, lies: 0, readFailures: 0 };
   /** Files taken away so far. */
@@ -381,7 +383,7 @@ export class SimDisk implements Disk, Target {
 
   #read(inode: Inode, { path, at, length }: Operation): Outcome {
     this.beforeRead?.(path, at, length);
-    const bytes = inode.read(at, length);
+    const bytes = this.refusesRead?.(path) ? null : inode.read(at, length);
     if (bytes !== null) return { ...DONE, bytes };
     this.counts.readFailures += 1;
     return failed("FAILED", "input/output error");

@@ -68,6 +68,8 @@ export interface Regime {
   readonly driftPerMillionLimit: number;
   readonly work: WorkRegime;
   readonly settings: Omit<NodeSettings, "name" | "listenAddress" | "advertisedAddresses">;
+  /** In the end something waits long in an outbox while logs grow and are collected. */
+  readonly hasBacklog: boolean;
   /** Faults last at most so long. */
   readonly faultPhaseMs: number;
   /** Within which a healed mesh must have converged and serve. */
@@ -96,6 +98,8 @@ const LARGE_RUNS_PER_MILLION = 40_000;
 const FULL_RUNS_PER_MILLION = 500_000;
 /** Runs with clients that wait for nothing. */
 const NOISE_RUNS_PER_MILLION = 300_000;
+/** Runs in which an outbox is left to fill. */
+const BACKLOG_RUNS_PER_MILLION = 200_000;
 /** Runs in which a few kinds of faults strike, each so much more often. */
 const FOCUSED_RUNS_PER_MILLION = 300_000;
 const FOCUSED_KINDS_LIMIT = 3;
@@ -125,6 +129,7 @@ export function drawRegime(prf: Prf, options: RunOptions): Regime {
     faultLengthMs: draws.pick([200, 800, 2_000, 4_000]),
     driftPerMillionLimit: draws.pick([0, 50, 500, 10_000]),
     work: drawWork(prf, options),
+    hasBacklog: prf.site("regime/backlog").chance(BACKLOG_RUNS_PER_MILLION),
     faultPhaseMs: 60_000,
   };
   const lease = drawLease(prf, options, regime.driftPerMillionLimit);
@@ -137,6 +142,7 @@ export function drawRegime(prf: Prf, options: RunOptions): Regime {
     settings: {
       ...settings,
       ...rots ? drawCache(prf) : {},
+      ...regime.hasBacklog ? drawSegments(prf) : {},
       ...joins ? replacement(nodes, settings) : {},
       ...tiny.settings,
       raft: {
@@ -152,6 +158,12 @@ export function drawRegime(prf: Prf, options: RunOptions): Regime {
 /** Where a disk rots, little is remembered of what lies on it. */
 function drawCache(prf: Prf): Partial<OfAllNodes> {
   return { entryCacheBytes: prf.site("regime/rot-cache").pick([1, 256, 4 * 1024]) };
+}
+
+/** Where logs are to be collected, segments are small, and what is in them dies soon. */
+function drawSegments(prf: Prf): Partial<OfAllNodes> {
+  const draws = prf.site("regime/backlog-segments");
+  return { walSegmentBytes: draws.pick([4 * 1024, 16 * 1024]), snapshotEntries: draws.pick([4, 8, 16]) };
 }
 
 /** A voter is only ever replaced where some member does not vote. */

@@ -6,6 +6,7 @@
 import { AssertionFailure } from "../src/core/assert.ts";
 import { Node } from "../src/node/mod.ts";
 import { Audit } from "./audit.ts";
+import { Backlog } from "./backlog.ts";
 import { Checkers, SafetyViolation } from "./checkers/mod.ts";
 import {
   canDecide,
@@ -30,6 +31,7 @@ import { Recovery } from "./recovery.ts";
 import { formatRunName, parseRunName, type RunName } from "./run_name.ts";
 import type { NodeFactory } from "./simulated_node.ts";
 import { finish, type Steps } from "./steps.ts";
+import { Takeover } from "./takeover.ts";
 import type { Checkpoint } from "./trace.ts";
 import { AUDITOR, Workload } from "./workload.ts";
 import type { Watcher } from "./watcher.ts";
@@ -86,8 +88,11 @@ export interface RunSettings {
 const REST_ELECTIONS = 6;
 /** Runs in which a disk decays at rest. */
 const DECAY_RUNS_PER_MILLION = 250_000;
+/** Runs in which a subscription is taken over then. */
+const TAKEOVER_RUNS_PER_MILLION = 250_000;
 /** Runs that lose a majority then. */
-const MAJORITY_LOSS_RUNS_PER_MILLION = 150_000;
+const MAJORITY_LOSS_RUNS_PER_MILLION = 250_000;
+const MANY_SURVIVE_PER_MILLION = 500_000;
 /** While a survivor is cut off. */
 const WRITES_BEHIND = 6;
 /** Until all have heard of who leads, once everybody has a session with everybody. */
@@ -248,6 +253,7 @@ class Run {
     yield* this.#rest();
     yield* this.#startAnew();
     yield* this.#loseOne();
+    yield* this.#strikeStreams();
     // What has decayed may be found much later: no copy is taken away then.
     if (!(yield* this.#decay())) yield* this.#loseMajority();
     this.#checkers.final(this.#world.hosts, this.#workload.history, this.#workload.effects);
@@ -423,6 +429,18 @@ class Run {
     yield* this.#audit();
   }
 
+  /** In some runs a subscription is taken over where its node does not hear of it; in some an outbox is left to fill. */
+  *#strikeStreams(): Steps<void> {
+    const { control, counted } = this.#checkers;
+    const groupOf = (life: string) => control.groupOf(life);
+    if (this.#world.prf.site("takeover").chance(TAKEOVER_RUNS_PER_MILLION)) {
+      yield* new Takeover(this.#world, this.#workload, this.#regime).perform(this.#members(), groupOf);
+    }
+    if (!this.#regime.hasBacklog) return;
+    yield* new Backlog(this.#world, this.#workload, this.#regime).perform(this.#members(), counted, groupOf);
+    yield* this.#await("the mesh does not converge", () => this.#missing());
+  }
+
   /** In some runs one of the disks decays when all is silent. True where it has. */
   *#decay(): Steps<boolean> {
     if (!this.#world.prf.site("decay").chance(DECAY_RUNS_PER_MILLION)) return false;
@@ -442,19 +460,18 @@ class Run {
     const draws = this.#world.prf.site("loss-of-majority");
     if (!draws.chance(MAJORITY_LOSS_RUNS_PER_MILLION)) return;
     const members = draws.shuffled(this.#members());
-    const survivors = members.slice(0, draws.between(1, Math.max(1, Math.floor(members.length / 2))));
+    const most = Math.max(1, Math.floor(members.length / 2));
+    // Mostly more than one survives, where that is no majority: their logs need not be the same.
+    const survivors = members.slice(
+      0,
+      draws.chance(MANY_SURVIVE_PER_MILLION) ? most : draws.between(1, most),
+    );
     if (survivors.length === members.length || canDecide(survivors, members, this.#checkers.counted)) return;
     // The command takes no disk that is damaged: its operator would name that member as dead.
     if (this.#regime.faults.some(([kind]) => ROT_KINDS.has(kind))) return;
     const dead = members.slice(survivors.length);
     this.#world.note(null, `lost for good: ${dead.map((host) => host.name).join(" ")}`);
-    if (survivors.length > 1) {
-      yield* this.#leaveBehind(
-        survivors[0]!,
-        members.filter((host) => host !== survivors[0]),
-        survivors.slice(1),
-      );
-    }
+    yield* this.#leaveBehind(survivors, members);
     const recovery = new Recovery(this.#world, survivors, dead);
     for (const host of dead) this.#workload.retire(host);
     for (const host of members) this.#nemesis.bury(host);
@@ -479,12 +496,15 @@ class Run {
    * Of two or more who survive, one is cut off while the others go on: theirs are the logs to go on from. Each group that it has a
    * replica of another survivor has one of, too: what was committed without it would be lost with the others for good.
    */
-  *#leaveBehind(survivor: Host, others: readonly Host[], furthest: readonly Host[]): Steps<void> {
-    if (!canDecide(others, [survivor, ...others], this.#checkers.counted)) return;
-    const held = new Set(furthest.flatMap(groupsOf));
-    if (groupsOf(survivor).some((group) => !held.has(group))) return;
+  *#leaveBehind(survivors: readonly Host[], members: readonly Host[]): Steps<void> {
+    const survivor = survivors.find((host) => {
+      const held = new Set(survivors.filter((other) => other !== host).flatMap(groupsOf));
+      return groupsOf(host).every((group) => held.has(group));
+    });
+    const others = members.filter((host) => host !== survivor);
+    if (survivor === undefined || !canDecide(others, members, this.#checkers.counted)) return;
     this.#nemesis.inject("recovery/behind", "partition-one", [survivor], 1000 * this.#regime.convergenceMs);
-    for (let left = this.#world.prf.site("recovery/writes").below(WRITES_BEHIND + 1); left > 0; left--) {
+    for (let left = this.#world.prf.site("recovery/writes").between(1, WRITES_BEHIND); left > 0; left--) {
       yield* this.#serve(others[left % others.length]!);
     }
     yield* this.#await("those who are left do not converge", () => missingOf(others, null));

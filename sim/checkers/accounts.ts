@@ -15,6 +15,22 @@ const SPARE_SEGMENTS = 5;
 /** What a new segment repeats, of each group. */
 const HEAD_BYTES_OF_GROUP = 128;
 const HEAD_BYTES = 512;
+/** A log that is too large has let a segment go by then, on a disk that works, at a node that has its turns. */
+const GROWN_MS = 5_000;
+const GROWN_TURNS = 64;
+
+/** A node and its disk at a moment. */
+export interface LogMoment {
+  readonly host: string;
+  readonly incarnation: number;
+  readonly turns: number;
+  readonly nowUs: number;
+  /** Files that the disk was asked to remove so far. */
+  readonly removals: number;
+  /** The disk hangs, is full, or cannot read what it holds. */
+  readonly isHindered: boolean;
+  readonly segmentBytes: number;
+}
 
 export class Accounts implements Checker {
   readonly name = "accounts";
@@ -22,6 +38,10 @@ export class Accounts implements Checker {
   inputs = 0;
   /** Logs reckoned. */
   logInputs = 0;
+  /** Logs that were larger than they should be for long. */
+  grownInputs = 0;
+  /** By host: since when its log is too large and has lost no segment. */
+  readonly #grown = new Map<string, LogMoment>();
   readonly #reckoned = new Map<string, { incarnation: number; applied: number }>();
 
   /** What all builds tell of whose sizes; `control`: null where the node has none. */
@@ -65,8 +85,31 @@ export class Accounts implements Checker {
     };
     if (walBytes !== diskBytes) fail(`counts as ${walBytes} bytes, its files have ${diskBytes}`);
     if (walLiveBytes !== live) fail(`takes ${walLiveBytes} bytes for alive, by its files it is ${live}`);
-    const headBytes = HEAD_BYTES + HEAD_BYTES_OF_GROUP * (groups.length + files.closed.size);
-    const limit = 2 * live + SPARE_SEGMENTS * segmentBytes + headBytes * walSegments!;
+    const limit = limitOf(live, segmentBytes, walSegments!, groups.length + files.closed.size);
     if (diskBytes > limit) fail(`has ${diskBytes} bytes on the disk, ${live} of them alive`);
   }
+
+  /** Also while much is under way: what is too large gets smaller. */
+  checkGrowth(moment: LogMoment, { sizes, groups }: NodeInspection): void {
+    const { walBytes, walLiveBytes, walSegments } = sizes;
+    if (walBytes === undefined || walLiveBytes === undefined) return;
+    const { host, incarnation, turns, nowUs, removals, isHindered, segmentBytes } = moment;
+    const isFine = walBytes <= limitOf(walLiveBytes, segmentBytes, walSegments!, groups.length);
+    const since = this.#grown.get(host);
+    if (isFine || isHindered || since?.incarnation !== incarnation || since.removals !== removals) {
+      if (isFine || isHindered) this.#grown.delete(host);
+      else this.#grown.set(host, moment);
+      return;
+    }
+    this.grownInputs += 1;
+    if (nowUs < since.nowUs + 1000 * GROWN_MS || turns < since.turns + GROWN_TURNS) return;
+    throw new SafetyViolation(
+      this.name,
+      `the log of ${host} has ${walBytes} bytes, ${walLiveBytes} of them alive, and no segment went for ${GROWN_MS} ms`,
+    );
+  }
+}
+
+function limitOf(live: number, segmentBytes: number, segments: number, groups: number): number {
+  return 2 * live + SPARE_SEGMENTS * segmentBytes + (HEAD_BYTES + HEAD_BYTES_OF_GROUP * groups) * segments;
 }

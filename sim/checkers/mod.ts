@@ -285,6 +285,7 @@ export class Checkers {
       this.#checkLog(host, inspection, files);
     }
     this.accounts.checkKeyValue(host.name, host.incarnation, inspection, false);
+    this.#checkGrowth(host, inspection, hasRotted);
     for (const stream of inspection.streams) {
       const group = inspection.groups.find((each) => each.group === stream.group);
       if (group !== undefined) {
@@ -427,6 +428,15 @@ export class Checkers {
     this.watches.checkFinal();
   }
 
+  #checkGrowth(host: Host, inspection: NodeInspection, hasRotted: boolean): void {
+    const { name, incarnation, turns, disk, world: { nowUs } } = host;
+    const isHindered = hasRotted || disk.faults.capacityBytes !== Infinity || disk.faults.hungUntilUs > nowUs;
+    const segmentBytes = host.settings!.walSegmentBytes;
+    const { removals } = disk;
+    const moment = { host: name, incarnation, turns, nowUs, removals, isHindered, segmentBytes };
+    this.accounts.checkGrowth(moment, inspection);
+  }
+
   /** What a node says of its log, where nothing is under way and nothing waits to be learned. */
   #checkLog({ name, disk, settings }: Host, inspection: NodeInspection, files: WalFiles | null): void {
     if (files === null || !disk.isSettled || (inspection.sizes["inputs"] ?? 0) > 0) return;
@@ -500,6 +510,7 @@ export class Checkers {
       "elected-candidates": this.elected.candidates,
       accounts: this.accounts.inputs,
       "accounts-logs": this.accounts.logInputs,
+      "accounts-growth": this.accounts.grownInputs,
       subscribers: this.subscribers.inputs,
       "subscribers-fenced": this.subscribers.fencedInputs,
       "watch-complete": this.watches.inputs,

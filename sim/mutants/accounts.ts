@@ -76,15 +76,6 @@ export const ACCOUNTS: readonly Mutant[] = [
     }],
   },
   {
-    id: "head-not-awaited",
-    says: "a segment goes although the head of the next one, which repeats its state, is not written yet",
-    edits: [{
-      file: "src/wal/collector.ts",
-      from: "segment.diedLsn <= durableLsn && next.sizeBytes > 0;",
-      to: "segment.diedLsn <= durableLsn && next.sizeBytes >= 0;",
-    }],
-  },
-  {
     id: "compacted-entry-stays-alive",
     says: "of the entries that a log is cut by the first still counts as alive in its segment",
     edits: [{
@@ -136,15 +127,6 @@ export const ACCOUNTS: readonly Mutant[] = [
       file: "src/wal/writer.ts",
       from: "    else this.#disk.truncate(path, sizeBytes, this.#cutToken);",
       to: "    else this.#disk.sync(path, this.#cutToken);",
-    }],
-  },
-  {
-    id: "snapshot-of-any-index-offered",
-    says: "who has lost a state is given the newest snapshot's index although the log begins before it",
-    edits: [{
-      file: "src/node/snapshot_keeper.ts",
-      from: "else if (meta.index < this.#base) this.#remove(meta.index);",
-      to: "else if (meta.index <= this.#base) this.#remove(meta.index);",
     }],
   },
   {

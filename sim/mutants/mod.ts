@@ -151,6 +151,18 @@ export const NOT_PLANTED: readonly NotPlanted[] = [
       "cut off lies behind both",
   },
   {
+    id: "head-not-awaited",
+    why:
+      "a segment goes although the head of the next one is not written: there is something alive in the last one that is, for every " +
+      "log keeps entries behind the snapshot that it begins with",
+  },
+  {
+    id: "own-snapshot-removes-received",
+    why:
+      "a snapshot of one's own that comes out at the very entry of one that was received: who has applied that entry is given no " +
+      "snapshot of it",
+  },
+  {
     id: "handover-before-caught-up",
     why:
       "what the other lacks of the log is on its way before the word to campaign; where that is lost so is the campaign, " +

@@ -1,6 +1,6 @@
 /** Checkers of accounts, and of who is attached to a subscription, on evidence made by hand. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { Accounts } from "../../sim/checkers/accounts.ts";
+import { Accounts, type LogMoment } from "../../sim/checkers/accounts.ts";
 import { Subscribers } from "../../sim/checkers/subscribers.ts";
 import { SafetyViolation } from "../../sim/checkers/verdict.ts";
 import { liveBytesOf, readWalFiles } from "../../sim/checkers/wal_files.ts";
@@ -68,6 +68,35 @@ Deno.test("accounts catch a log that says more or less than its files, or that i
   violates("accounts", () => look(bytes, liveBytes + 64));
   violates("accounts", () => look(bytes + 1, liveBytes, 0, bytes));
   violates("accounts", () => look(10 * SEGMENT_BYTES, liveBytes));
+});
+
+Deno.test("accounts catch a log that is too large and loses no segment", () => {
+  const look = (checker: Accounts, nowMs: number, walBytes: number, other: Partial<LogMoment> = {}) => {
+    const sizes = { walBytes, walLiveBytes: 1_000, walSegments: 9 };
+    const moment = {
+      host: "n1",
+      incarnation: 1,
+      turns: nowMs,
+      nowUs: 1000 * nowMs,
+      removals: 3,
+      isHindered: false,
+    };
+    const node = { sizes, groups: [] } as unknown as NodeInspection;
+    checker.checkGrowth({ ...moment, segmentBytes: SEGMENT_BYTES, ...other }, node);
+  };
+  const grown = () => {
+    const checker = new Accounts();
+    look(checker, 0, 10 * SEGMENT_BYTES);
+    look(checker, 4_000, 11 * SEGMENT_BYTES);
+    assertEquals(checker.grownInputs, 1);
+    return checker;
+  };
+  violates("accounts", () => look(grown(), 6_000, 12 * SEGMENT_BYTES));
+  look(grown(), 6_000, 12 * SEGMENT_BYTES, { removals: 4 });
+  look(grown(), 6_000, 12 * SEGMENT_BYTES, { isHindered: true });
+  look(grown(), 6_000, 12 * SEGMENT_BYTES, { incarnation: 2 });
+  look(grown(), 6_000, 12 * SEGMENT_BYTES, { turns: 20 });
+  look(grown(), 6_000, 2 * SEGMENT_BYTES);
 });
 
 function opened(disk: MemoryDisk) {
