@@ -33,7 +33,7 @@ export class DiskTroubles implements Faults {
   /** The disk works as new. */
   repair(host: Host): void {
     const { faults } = host.disk;
-    faults.hungUntilUs = 0;
+    host.disk.release();
     faults.capacityBytes = Infinity;
     faults.stallPerMillion = 0;
     faults.syncFailurePerMillion = 0;
@@ -47,7 +47,7 @@ export class DiskTroubles implements Faults {
     disk.faults.hungUntilUs = this.#world.nowUs +
       1000 * (50 + longMs + strike.draws.exponential(this.#regime.faultLengthMs));
     return () => {
-      disk.faults.hungUntilUs = 0;
+      disk.release();
       if (disk.counts.hung > before) this.#world.ledger.strike("hung-disk");
     };
   }

@@ -222,7 +222,7 @@ export class MachineFaults implements Faults {
     });
     return () => {
       this.#ambushes.delete(host);
-      if (strike.kind === "hang-in-election") host.disk.faults.hungUntilUs = 0;
+      if (strike.kind === "hang-in-election") host.disk.release();
       this.restart(host);
     };
   }
