@@ -92,4 +92,13 @@ export const NODE: readonly Mutant[] = [
       to: "",
     }],
   },
+  {
+    id: "proposed-said-not-applied",
+    says: "a command that a leader has proposed is reported as not applied where its node stops",
+    edits: [{
+      file: "src/node/requests.ts",
+      from: 'const unknown = request.state !== "waiting";',
+      to: 'const unknown = request.state === "forwarded";',
+    }],
+  },
 ];

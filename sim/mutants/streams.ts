@@ -194,4 +194,13 @@ export const STREAMS: readonly Mutant[] = [
       to: "const refusal = this.#full();",
     }],
   },
+  {
+    id: "processed-still-held",
+    says: "the last batch of a stream counts against its retention although everybody has processed it",
+    edits: [{
+      file: "src/stream/state.ts",
+      from: "return this.floor >= this.#nextOffset ? 0 : this.#index.bytesFrom(this.floor);",
+      to: "return this.#index.bytesFrom(this.floor);",
+    }],
+  },
 ];
