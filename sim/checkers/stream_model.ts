@@ -121,15 +121,20 @@ export class StreamModel implements Checker {
     if (stream.nextOffset !== expected.nextOffset) {
       fail(`its next offset is ${stream.nextOffset}, by its log ${expected.nextOffset}`);
     }
-    // Where its log begins nothing before can be delivered, and everything behind can.
+    // Nothing from before its log's begin can be delivered. What a received snapshot knows no place of need not be.
     const first = base === 0 ? 0 : model.after.get(base)?.nextOffset;
     if (isWhole && !isInstalling && first !== undefined) {
       this.firstInputs += 1;
-      if (first !== stream.firstOffset) {
+      if (stream.firstOffset < first) {
         fail(
           `it can deliver from offset ${stream.firstOffset} on, its log begins after ${base} with ${first}`,
         );
       }
+    }
+    // It may have been started anew since it dropped something, and not have applied again all that it had by then.
+    const floor = floorOf(model);
+    if (isWhole && stream.firstOffset > floor) {
+      fail(`it can deliver from offset ${stream.firstOffset} on, and a subscription stands at ${floor}`);
     }
     const subscriptions = stream.subscriptions();
     for (const { member, name, epoch, offset } of subscriptions) {
@@ -270,7 +275,7 @@ function apply(model: Model, index: number, bytes: Uint8Array): Queued | undefin
 }
 
 /** A new subscription begins where nothing may have been dropped yet (DESIGN section 9: the slowest holds all that follows). */
-function floorOf({ subscriptions, nextOffset }: Model): number {
+function floorOf({ subscriptions, nextOffset }: Shown): number {
   const offsets = [...subscriptions.values()].map(({ offset }) => offset);
   return offsets.length === 0 ? nextOffset : Math.min(...offsets);
 }
