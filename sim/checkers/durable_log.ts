@@ -26,16 +26,27 @@ export class DurableLog implements Checker {
   /** Looks at groups that a snapshot was being installed in. */
   installInputs = 0;
   readonly #seen = new Map<string, Seen>();
-  readonly #replaced = new Set<string>();
+  readonly #due = new Set<string>();
+  /** Leaders whose vote for themselves was looked for. */
+  readonly #leaders = new Set<string>();
 
   /** A snapshot has taken the place of a log of this host: its disk is to be read before anything is appended to that. */
   replaced(host: string): void {
-    this.#replaced.add(host);
+    this.#due.add(host);
+  }
+
+  /** Who begins to lead has voted for itself durably: its disk is to be read now. */
+  leads(host: string, { group, generation, memberId, term, role }: GroupInspection): void {
+    if (role !== "leader") return;
+    const key = `${group}/${generation}/${memberId}/${term}`;
+    if (this.#leaders.has(key)) return;
+    this.#leaders.add(key);
+    this.#due.add(host);
   }
 
   /** True where the host's disk is to be read now: soon after a start, where files were taken away, and from time to time. */
   isDue(host: string, incarnation: number, groups: number, removals: number): boolean {
-    if (this.#replaced.delete(host)) return true;
+    if (this.#due.delete(host)) return true;
     const seen = this.#seen.get(host);
     if (seen?.incarnation !== incarnation) {
       if (groups > 0) this.#seen.set(host, { incarnation, looks: 0, removals });

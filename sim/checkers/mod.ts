@@ -13,6 +13,7 @@ import { Accounts } from "./accounts.ts";
 import { Answers } from "./answers.ts";
 import { AppliedOnce } from "./applied_once.ts";
 import { Bounds } from "./bounds.ts";
+import { CheckQuorum } from "./check_quorum.ts";
 import { CommitRule } from "./commit_rule.ts";
 import { Commitment } from "./commitment.ts";
 import { ConfigurationRule } from "./configuration_rule.ts";
@@ -114,6 +115,7 @@ export class Checkers {
     "notices",
     "releases",
     "dead-sessions",
+    "check-quorum",
     "subscribers",
     "accounts",
   ];
@@ -131,6 +133,7 @@ export class Checkers {
   readonly silence = new Silence();
   readonly answers = new Answers();
   readonly handovers = new Handovers();
+  readonly quorums = new CheckQuorum();
   readonly notices = new Notices();
   readonly releases = new Releases();
   readonly sessions = new DeadSessions();
@@ -239,6 +242,7 @@ export class Checkers {
       this.elected.heard(frame);
       this.answers.heard(frame);
       this.handovers.heard(frame);
+      this.quorums.heard(frame, this.#clock);
       this.leases.heard(frame, this.#clock);
       this.sticky.heard(frame, this.#clock);
       this.laterTerm.heard(frame, this.#clock);
@@ -324,6 +328,7 @@ export class Checkers {
     this.silence.check(incarnation, group);
     this.answers.check(group);
     this.handovers.check(group, now, electionTimeoutMs);
+    this.quorums.check(group, now, electionTimeoutMs);
     const isDiskFull = host.disk.faults.capacityBytes !== Infinity;
     this.notices.check(group, now, electionTimeoutMs, this.#downAs, isDiskFull);
     last.told ??= this.promises.told(group);
@@ -353,6 +358,7 @@ export class Checkers {
     this.releases.check(group, log);
     this.election.check(group);
     this.elected.check(group, log);
+    this.durable.leads(name, group);
     return first;
   }
 
@@ -465,6 +471,7 @@ export class Checkers {
     return {
       "bounded-sizes": this.bounds.inputs,
       "bounded-sizes-voters": this.bounds.voterInputs,
+      "check-quorum": this.quorums.inputs,
       "committed-immutable": this.commitment.inputs,
       "commit-rule": this.commitRule.inputs,
       "committed-on-quorum": this.commitment.countInputs,

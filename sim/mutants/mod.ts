@@ -105,6 +105,39 @@ export const NOT_PLANTED: readonly NotPlanted[] = [
       "has beyond what matched: heartbeat-commits-all does harm",
   },
   {
+    id: "whole-log-acknowledged",
+    why:
+      "a leader goes back just to where the logs part, and an append that begins there ends with the leader's log or replaces " +
+      "what differs: nothing but what matches is left to be acknowledged",
+  },
+  {
+    id: "own-vote-by-any-write",
+    why: "nobody is asked for a vote before the candidate's own is durable, so that none comes before: " +
+      "own-vote-before-durable does harm",
+  },
+  {
+    id: "joint-reads-by-new-half",
+    why:
+      "a leader that no majority of the old voters answers steps down an election timeout later, and not much sooner any " +
+      "of them votes for another: what is read wrongly is read within the time that a message takes",
+  },
+  {
+    id: "pulled-beyond-match",
+    why:
+      "who pulls asks for what follows what it knows to be committed, and the answer comes over the session that the " +
+      "question went over: it never begins further on",
+  },
+  {
+    id: "hearsay-keeps-voters",
+    why: "costs some election timeouts at most: nobody is told of a leader that nobody hears of any more",
+  },
+  {
+    id: "rejoined-progress-kept",
+    why:
+      "what is known of a member that left the configuration stays true when it comes back to it under the same number, " +
+      "which stands for one disk",
+  },
+  {
     id: "arrivals-by-index",
     why:
       "two leaders' entries under one index come in one turn only where the later leader's is its first, which has no " +

@@ -2,6 +2,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Answers } from "../../sim/checkers/answers.ts";
 import { Bounds } from "../../sim/checkers/bounds.ts";
+import { CheckQuorum } from "../../sim/checkers/check_quorum.ts";
 import { Elected } from "../../sim/checkers/elected.ts";
 import { ElectionSafety } from "../../sim/checkers/election_safety.ts";
 import type { GroupLog } from "../../sim/checkers/group_logs.ts";
@@ -108,6 +109,36 @@ Deno.test("the lease rule catches a lease after another was told to campaign in 
 });
 
 const FOUR = { incoming: [1, 2, 3, 4], outgoing: [], learners: [] };
+/** Member 1 leads term 3 for `turns` turns of half an election timeout each, and in each of them these answer it. */
+function leadsOn(
+  turns: number,
+  answers: readonly [member: number, term: number][],
+  other: Record<string, unknown> = {},
+) {
+  const checker = new CheckQuorum();
+  for (let turn = 1; turn <= turns; turn++) {
+    const now = { ms: 50 * turn, incarnation: 1, turns: turn };
+    for (const [member, term] of answers) {
+      checker.heard(frame(member, 1, { kind: "heartbeat-reply", term }), () => ({ ...now, turns: turn - 1 }));
+    }
+    checker.check(group({ role: "leader", ...other }), now, 100);
+  }
+  return checker.inputs;
+}
+
+Deno.test("check-quorum catches a leader that leads on although no majority of the voters answers it", () => {
+  const configuration = { incoming: [1, 2, 3], outgoing: [], learners: [4] };
+  assertEquals(leadsOn(40, [[2, 3]], { configuration }), 0);
+  assertEquals(leadsOn(3, [[4, 3]], { configuration }), 3);
+  violates("check-quorum", () => leadsOn(40, [[4, 3]], { configuration }));
+  violates("check-quorum", () => leadsOn(40, [[2, 2]], { configuration }));
+  violates(
+    "check-quorum",
+    () => leadsOn(40, [[2, 3]], { configuration: { ...configuration, outgoing: [1, 4, 5] } }),
+  );
+  leadsOn(40, [], { configuration, isSilent: true });
+  leadsOn(40, [], { configuration, role: "follower" });
+});
 
 Deno.test("the match rule catches a leader that takes another to hold what it does not", () => {
   const checker = new MatchRule();

@@ -395,6 +395,19 @@ Deno.test("what a member says to be durable is looked for on its disk", () => {
   assertEquals(checker.inputs, 3);
   const checks = (groups: never, term: number, vote: number) => () =>
     new DurableLog().check("n1", groups, filed([disk]), told(term, vote), false);
+  const isDue = () => checker.isDue("n1", 1, 1, 0);
+  isDue();
+  for (
+    const [role, term, expected] of [["leader", 3, true], ["leader", 3, false], [
+      "follower",
+      4,
+      false,
+    ]] as const
+  ) {
+    const [leads] = member([1], role, term) as readonly unknown[];
+    checker.leads("n1", leads as never);
+    assertEquals(isDue(), expected);
+  }
   const installs = (durable: number, isInstalling = true) =>
     checker.checkInstall("n1", { name: "s", isInstalling, durable, commit: 9 } as never);
   installs(8);
