@@ -5,6 +5,9 @@ import type { Regime } from "./regime.ts";
 import type { World } from "./world.ts";
 
 const FIRST_PORT = 7000;
+/** Runs in which one node takes snapshots so many times more seldom than the others. */
+const HOARDING_RUNS_PER_MILLION = 400_000;
+const HOARD = 8;
 
 /** Gives a host its place, its clock and its disk. */
 export function prepareHost(host: Host, regime: Regime): void {
@@ -22,10 +25,21 @@ export function prepareHost(host: Host, regime: Regime): void {
   host.clockFaults.wallOffsetMs = draws.between(-60_000, 60_000);
 }
 
+/** The one machine of a run whose disk is bad, where any is. */
+export function rottenHost({ prf, hosts }: World): Host {
+  return prf.site("rot/host").pick(hosts);
+}
+
 /** What a node on this host is started with. */
-export function settingsOf({ name }: Host, { settings }: Regime, port = FIRST_PORT): NodeSettings {
+export function settingsOf(host: Host, { settings }: Regime, port = FIRST_PORT): NodeSettings {
+  const { name, world } = host;
   const address = `${name}:${port}`;
-  return { ...settings, name, listenAddress: address, advertisedAddresses: [address] };
+  const own = { ...settings, name, listenAddress: address, advertisedAddresses: [address] };
+  // What the bad disk loses of the logs the others have dropped, and cannot give it back, where it keeps more than they do.
+  const isHoarding = world.prf.site("rot/hoards").chance(HOARDING_RUNS_PER_MILLION);
+  if (!isHoarding || host !== rottenHost(world)) return own;
+  const [snapshotEntries, snapshotBytes] = [HOARD * own.snapshotEntries, HOARD * own.snapshotBytes];
+  return { ...own, snapshotEntries, snapshotBytes };
 }
 
 /** From here on wires lose, disks stall and turns are slow, as often as the regime says. */

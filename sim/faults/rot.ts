@@ -8,6 +8,7 @@
 import type { GroupInspection } from "../../src/node/inspection.ts";
 import { readWalFiles } from "../checkers/wal_files.ts";
 import type { Host } from "../host.ts";
+import { rottenHost } from "../machines.ts";
 import { SECTOR_BYTES } from "../inode.ts";
 import { type Extent, payloadsIn } from "../wal_layout.ts";
 import type { Draws } from "../prf.ts";
@@ -46,7 +47,7 @@ export class RotFaults implements Faults {
 
   /** The one machine of this run whose disk is bad. */
   get host(): Host {
-    return this.#world.prf.site("rot/host").pick(this.#world.hosts);
+    return rottenHost(this.#world);
   }
 
   inject(kind: FaultKind, strike: Strike): Undo | null {

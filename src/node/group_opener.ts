@@ -93,11 +93,13 @@ export function* openGroup<M extends Machine>(
   let { base, entries, lsn } = recovered === null ? EMPTY_LOG : yield* wholeLog(runtime, plan, recovered);
   const files = snapshotFiles(runtime, id, generation, plan.name);
   let stored = yield* usableSnapshots(runtime, plan, base, entries, lsn === 0 ? 0 as Index : found);
+  let replaced: readonly StoredSnapshot[] = [];
   if (base.index > 0 && stored[0]?.index !== base.index) {
     const fetched = yield* fetchBase(runtime, plan, base.index);
     const continues = fetched.index === base.index || termOf(entries, fetched.index) === fetched.term;
     ({ base, entries, lsn } = yield* beginAt(runtime, plan, fetched, continues ? entries : []));
-    stored = [fetched, ...stored.filter((each) => continues && each.index > fetched.index)];
+    replaced = stored.filter(({ index }) => index !== fetched.index && (!continues || index < fetched.index));
+    stored = [fetched, ...stored.filter(({ index }) => continues && index > fetched.index)];
   }
   const first = stored[0];
   const baseConfiguration = base.index === 0 ? plan.initial : decodeConfiguration(first!.configurationBytes);
@@ -139,7 +141,7 @@ export function* openGroup<M extends Machine>(
       everyBytes: runtime.settings.snapshotBytes,
       base: base.index,
       newer: stored.filter((each) => each.index > base.index),
-      obsolete: lsn === 0 || found === 0 ? [] : [{ index: found, lsn }],
+      obsolete: obsoleteFrom(lsn, found, replaced),
     }),
     snapshotChunkBytes: runtime.settings.snapshotChunkBytes,
     host: runtime,
@@ -294,6 +296,13 @@ function* fetchSnapshot(
 function copyOf(found: StoredSnapshot | null): StoredSnapshot | null {
   if (found === null) return null;
   return { ...found, state: found.state.slice(), configurationBytes: found.configurationBytes.slice() };
+}
+
+/** The snapshots that the log on the disk needs until it begins later there, and those that nothing continues from then on. */
+function obsoleteFrom(lsn: Lsn, found: Index, replaced: readonly StoredSnapshot[]) {
+  const indexes = replaced.map(({ index }) => index);
+  if (lsn !== 0 && found !== 0 && !indexes.includes(found)) indexes.unshift(found);
+  return indexes.map((index) => ({ index, lsn }));
 }
 
 /** What a snapshot covers is committed. */
