@@ -126,6 +126,17 @@ export function* openGroup<M extends Machine>(
   );
   // Until the control state says otherwise.
   raft.allMembersCurrent = false;
+  const snapshots = new SnapshotKeeper({
+    files,
+    run: (flow, done, failed) => runtime.run(flow as Flow<never, NodeCompletion>, done as never, failed),
+    everyEntries: runtime.settings.snapshotEntries,
+    everyBytes: runtime.settings.snapshotBytes,
+    base: base.index,
+    newer: stored.filter((each) => each.index > base.index),
+    obsolete: obsoleteFrom(lsn, found, replaced),
+  });
+  // The batch may have become durable while the group was being opened, and nobody says so again.
+  snapshots.durable(runtime.wal.durableLsn);
   return new Group({
     id,
     generation,
@@ -134,15 +145,7 @@ export function* openGroup<M extends Machine>(
     raft,
     machine: plan.machine,
     appliedConfiguration,
-    snapshots: new SnapshotKeeper({
-      files,
-      run: (flow, done, failed) => runtime.run(flow as Flow<never, NodeCompletion>, done as never, failed),
-      everyEntries: runtime.settings.snapshotEntries,
-      everyBytes: runtime.settings.snapshotBytes,
-      base: base.index,
-      newer: stored.filter((each) => each.index > base.index),
-      obsolete: obsoleteFrom(lsn, found, replaced),
-    }),
+    snapshots,
     snapshotChunkBytes: runtime.settings.snapshotChunkBytes,
     host: runtime,
   });
