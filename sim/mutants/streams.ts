@@ -203,4 +203,13 @@ export const STREAMS: readonly Mutant[] = [
       to: "return this.#index.bytesFrom(this.floor);",
     }],
   },
+  {
+    id: "cancelled-subscribe-opens",
+    says: "a subscriber that was cancelled while its subscription was being opened is attached all the same",
+    edits: [{
+      file: "src/node/delivery.ts",
+      from: "if (this.#opening.delete(subscriber)) {",
+      to: "if (subscriber === 0 && this.#opening.delete(subscriber)) {",
+    }],
+  },
 ];

@@ -56,6 +56,9 @@ export class Calls implements CallSink, Target {
   readonly #pending = new Map<Token, Pending>();
   /** Calls that their node has answered, whether anybody waited for it or not. */
   readonly #answered = new Set<Token>();
+  /** Cancels by their tokens, and the targets of those that are answered. */
+  readonly #cancels = new Map<Token, Token>();
+  readonly #cancelled = new Set<Token>();
   #lastToken = 0;
   /** Calls made, replies come, pushes come. */
   readonly counts = { calls: 0, replies: 0, pushes: 0, lost: 0 };
@@ -79,6 +82,7 @@ export class Calls implements CallSink, Target {
     if (patienceMs > 0) {
       this.#world.schedule(this.#world.nowUs + 1000 * patienceMs, this, EventKind.Call, token, 0, null);
     }
+    if (call.kind === "cancel") this.#cancels.set(token, call.target);
     this.observer?.asked(host, token, call);
     if (caller.isRemote) this.wires.ask(host, () => host.call(token, call));
     else host.call(token, call);
@@ -89,6 +93,7 @@ export class Calls implements CallSink, Target {
   tell(host: Host, call: Call, caller: Pick<Caller, "isRemote">): void {
     if (!host.isUp || host.node === null) return;
     const token = ++this.#lastToken as Token;
+    if (call.kind === "cancel") this.#cancels.set(token, call.target);
     this.observer?.asked(host, token, call);
     if (!caller.isRemote) host.call(token, call);
     else if (!this.wires.refuses(host)) this.wires.ask(host, () => host.call(token, call));
@@ -103,6 +108,9 @@ export class Calls implements CallSink, Target {
       throw new SafetyViolation("api", `call ${token} is answered twice: ${JSON.stringify(reply)}`);
     }
     this.#answered.add(token);
+    this.#mustGoOn(token);
+    const target = this.#cancels.get(token);
+    if (target !== undefined) this.#cancelled.add(target);
     const pending = this.#pending.get(token);
     if (pending === undefined) return; // Patience ended before.
     if (reply.kind !== "failed" && reply.kind !== REPLY_TO[pending.kind]) {
@@ -124,6 +132,7 @@ export class Calls implements CallSink, Target {
   }
 
   onPush(token: Token, push: Push): void {
+    this.#mustGoOn(token);
     this.observer?.pushed(token, push);
     const pending = this.#pending.get(token);
     if (pending === undefined) return;
@@ -136,6 +145,15 @@ export class Calls implements CallSink, Target {
     if (pending === undefined) return;
     this.counts.pushes += 1;
     pending.caller.onPush(token, push);
+  }
+
+  /** Whatever became of a cancel, once it is answered nothing comes under its target: nobody would take it. */
+  #mustGoOn(token: Token): void {
+    if (!this.#cancelled.has(token)) return;
+    throw new SafetyViolation(
+      "api",
+      `call ${token} was cancelled, and something came under it after that was answered`,
+    );
   }
 
   /** The node died: nobody answers what was asked of it. */

@@ -30,6 +30,9 @@ const HOARDER_PER_MILLION = 250_000;
 const LAZY_PER_MILLION = 250_000;
 const LAZY_MEAN_MS = 3_000;
 const ZOMBIE_PER_MILLION = 400_000;
+/** Subscribers that give up early and begin anew: what they asked for first is still under way. */
+const IMPATIENT_PER_MILLION = 100_000;
+const IMPATIENT_MS = 60;
 
 /** Offsets from `first` to below `next`. */
 interface Range {
@@ -170,7 +173,7 @@ export class Consumer implements Target, Caller {
 
   onLost(token: Token): void {
     if (this.#acks.delete(token)) this.#startOver();
-    else if (token === this.#token) this.#end();
+    else if (token === this.#token) this.#startOver();
   }
 
   #ended({ code }: CallFailure): void {
@@ -184,7 +187,11 @@ export class Consumer implements Target, Caller {
     const fromOffset = mode === "sink" ? nextOffset as Offset : null;
     const call = { kind: "subscribe", stream, subscription, fromOffset, creditBytes: CREDIT_BYTES } as const;
     this.#isSubscribed = false;
-    this.#token = this.#calls.make(this.host, call, this, this.#regime.settings.callTimeoutMs * 2, true);
+    const isImpatient = this.#habits.chance(IMPATIENT_PER_MILLION);
+    const patienceMs = isImpatient
+      ? this.#habits.between(1, IMPATIENT_MS)
+      : 2 * this.#regime.settings.callTimeoutMs;
+    this.#token = this.#calls.make(this.host, call, this, patienceMs, true);
     if (this.#token === null) this.#later(RETRY_MEAN_MS, RETRY_MIN_MS);
   }
 

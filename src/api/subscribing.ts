@@ -100,6 +100,7 @@ class Subscriber {
   }
 
   #opened(reply: Reply): void {
+    if (this.#over) return;
     if (reply.kind === "failed") {
       this.#over = true;
       this.#call.emit("error", serviceError(reply.error));

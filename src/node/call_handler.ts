@@ -29,7 +29,7 @@ import { type MachineHost, machineMissing } from "./machine_host.ts";
 import type { Membership } from "./membership.ts";
 import type { Reads } from "./reads.ts";
 import type { Runtime } from "./runtime.ts";
-import { streamDropped } from "./replies.ts";
+import { streamDropped, subscriptionCancelled } from "./replies.ts";
 import { nodeStatus, streamStatus } from "./status.ts";
 import type { StreamHost } from "./stream_host.ts";
 
@@ -50,6 +50,8 @@ interface WaitingCall {
 
 export class CallHandler {
   #waiting: WaitingCall[] = [];
+  /** Calls that wait to hear whether there is such a stream. */
+  readonly #seeking = new Set<Token>();
   readonly #runtime: Runtime;
   readonly #enrolment: Enrolment;
   readonly #membership: () => Membership | null;
@@ -316,6 +318,12 @@ export class CallHandler {
     let found = runtime.eventWatches.delete(target) || runtime.backups.cancel(target) ||
       (this.#membership()?.unwatchKeys(target) ?? false);
     for (const stream of runtime.streams.values()) if (stream.cancel(target)) found = true;
+    const at = this.#waiting.findIndex((call) => call.token === target);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    if (at >= 0 || this.#seeking.delete(target)) {
+      found = true;
+      runtime.reply(target, subscriptionCancelled());
+    }
     if (!found) throw new SennitError("NOT_FOUND", "Nothing is open under that token");
     runtime.callers.reply(token, { kind: "done" });
   }
@@ -556,7 +564,14 @@ export class CallHandler {
     const { now, settings } = this.#runtime;
     const call = { token, name, use, deadlineMs: now + settings.callTimeoutMs };
     if (this.#runtime.controlState!.stream(name) !== null) return this.#useStream(call);
-    this.#read(token, () => this.#attempt(token, () => this.#useStream(call)));
+    this.#seeking.add(token);
+    const answer = () => {
+      if (this.#seeking.delete(token)) this.#attempt(token, () => this.#useStream(call));
+    };
+    const failed = (error: SennitError) => {
+      if (this.#seeking.delete(token)) this.#runtime.reply(token, error);
+    };
+    this.#reads.add(answer, failed, now, settings.callTimeoutMs);
   }
 
   #useStream(call: WaitingCall): void {

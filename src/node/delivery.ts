@@ -13,7 +13,7 @@ import {
   type StreamResult,
 } from "../stream/mod.ts";
 import type { LoadedEntry } from "../wal/mod.ts";
-import { failureOf, unknownOutcome } from "./replies.ts";
+import { failureOf, subscriptionCancelled, unknownOutcome } from "./replies.ts";
 import type { StreamSeat } from "./stream_seat.ts";
 import { Subscriber } from "./subscriber.ts";
 
@@ -25,6 +25,8 @@ const DELIVERY_BYTES_PER_TURN = 1024 * 1024;
 export class Delivery {
   readonly #seat: StreamSeat;
   readonly #subscribers = new Map<Token, Subscriber>();
+  /** Those that wait for their subscription to be opened. */
+  readonly #opening = new Set<Token>();
   #moving = false;
   /** What subscribers had said to have processed when they ended, by the subscription's name, until it is committed. */
   readonly #left = new Map<string, { readonly epoch: number; readonly processed: Offset }>();
@@ -70,7 +72,7 @@ export class Delivery {
   }
 
   subscribe(token: Token, name: string, fromOffset: Offset | null, creditBytes: number, now: number): void {
-    if (this.#subscribers.size >= SUBSCRIBERS_LIMIT) {
+    if (this.#subscribers.size + this.#opening.size >= SUBSCRIBERS_LIMIT) {
       this.#seat.refuse(
         token,
         "OVERLOADED",
@@ -87,6 +89,7 @@ export class Delivery {
       );
       return;
     }
+    this.#opening.add(token);
     this.#seat.node.requests.submit(
       this.#seat.group.id,
       (origin) =>
@@ -97,8 +100,14 @@ export class Delivery {
           subscription: name,
         }),
       now,
-      (result) => this.#subscribed(token, result as StreamResult, fromOffset, creditBytes),
-      (error) => this.#seat.fail(token, error),
+      (result) => {
+        if (this.#opening.delete(token)) {
+          this.#subscribed(token, result as StreamResult, fromOffset, creditBytes);
+        }
+      },
+      (error) => {
+        if (this.#opening.delete(token)) this.#seat.fail(token, error);
+      },
     );
   }
 
@@ -138,8 +147,12 @@ export class Delivery {
     found.waiters.push({ token, next, deadlineMs: Infinity });
   }
 
-  /** Detaches a subscriber. */
+  /** Detaches a subscriber, also one whose subscription is not open yet: nobody would take what it is sent. */
   cancel(subscriber: Token): boolean {
+    if (this.#opening.delete(subscriber)) {
+      this.#seat.fail(subscriber, subscriptionCancelled());
+      return true;
+    }
     const found = this.#subscribers.get(subscriber);
     if (found === undefined) return false;
     this.#end(found, null);
@@ -198,7 +211,7 @@ export class Delivery {
     const { name, epoch, processed } = subscriber;
     this.#subscribers.delete(subscriber.token);
     this.#left.set(name, { epoch, processed });
-    const reason = error ?? new SennitError("SUBSCRIPTION_FENCED", "The subscription was cancelled");
+    const reason = error ?? subscriptionCancelled();
     for (const { token } of subscriber.waiters) this.#seat.fail(token, unknownOutcome(reason));
     if (error !== null) {
       this.#seat.node.callers.push(subscriber.token, { kind: "subscription-ended", error: failureOf(error) });

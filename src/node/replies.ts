@@ -11,6 +11,11 @@ export function unknownOutcome(error: SennitError): SennitError {
   return new SennitError(error.code, error.message, { outcome: "UNKNOWN", details: { ...error.details } });
 }
 
+/** Whoever asked for it takes nothing any more. It may have been opened, and have ended one of its name before. */
+export function subscriptionCancelled(): SennitError {
+  return new SennitError("SUBSCRIPTION_FENCED", "The subscription was cancelled", { outcome: "UNKNOWN" });
+}
+
 /** Of a stream that is gone with all that it held: also with what became of an earlier try. */
 export function streamDropped(name: string): SennitError {
   const text = `Stream ${name} is closed, and what it held is dropped`;

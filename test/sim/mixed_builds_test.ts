@@ -6,6 +6,7 @@
 import { assert } from "@std/assert";
 import { crc32c } from "../../src/core/crc32c.ts";
 import { encodeText } from "../../src/core/bytes.ts";
+import type { Token } from "../../src/core/ids.ts";
 import type { Callers } from "../../src/node/calls.ts";
 import { FIRST_FEATURE_LEVEL } from "../../src/node/mod.ts";
 import { realNode, runOne } from "../../sim/run.ts";
@@ -14,11 +15,14 @@ import { materialise, PREVIOUS_BUILD } from "../e2e/builds.ts";
 
 const SEEDS = 12;
 
-/** The previous build shows less of its groups than checkers look at. */
-function asOfToday(node: SimulatedNode): SimulatedNode {
+/** The previous build shows less of its groups than checkers look at. `cancelled`: what was cancelled at it. */
+function asOfToday(node: SimulatedNode, cancelled: Set<Token>): SimulatedNode {
   return {
     start: (incarnation) => node.start(incarnation),
-    call: (token, call) => node.call(token, call),
+    call(token, call) {
+      if (call.kind === "cancel") cancelled.add(call.target);
+      node.call(token, call);
+    },
     stop: () => node.stop(),
     deliver: (incarnation, event) => node.deliver(incarnation, event),
     turn: (incarnation) => node.turn(incarnation),
@@ -32,12 +36,14 @@ function asOfToday(node: SimulatedNode): SimulatedNode {
 
 /**
  * The previous build is certain that a closed stream does not have what it refuses, also where an earlier try is in it; and it
- * says QUEUED of what a session may still fence that was asked for there before.
+ * says QUEUED of what a session may still fence that was asked for there before. And it attaches a subscriber that was
+ * cancelled while its subscription was being opened.
  */
-function lessCertain(callers: Callers): Callers {
+function lessCertain(callers: Callers, cancelled: ReadonlySet<Token>): Callers {
   const error = { code: "TIMEOUT", message: "Not known", outcome: "UNKNOWN", details: {} } as const;
   return {
     reply(token, reply) {
+      if (cancelled.has(token)) return;
       const isClosed = reply.kind === "failed" && reply.error.code === "STREAM_CLOSED";
       const isQueued = reply.kind === "published" && reply.firstOffset < 0 && !reply.duplicate;
       if (isQueued) callers.reply(token, { kind: "failed", error });
@@ -46,7 +52,9 @@ function lessCertain(callers: Callers): Callers {
           isClosed ? { ...reply, error: { ...reply.error, outcome: "UNKNOWN" } } : reply,
         );}
     },
-    push: (token, push) => callers.push(token, push),
+    push(token, push) {
+      if (!cancelled.has(token)) callers.push(token, push);
+    },
   };
 }
 
@@ -66,9 +74,9 @@ Deno.test("simulated meshes of two builds keep every promise, whichever build a 
         const isPrevious = crc32c(encodeText(`${seed}/${settings.name}/${count++}`)) % 2 === 0;
         starts[isPrevious ? "previous" : "this"]++;
         const both = { ...settings, foundingFeatureLevel: FIRST_FEATURE_LEVEL };
-        return isPrevious
-          ? asOfToday(new previous.Node(io, both, lessCertain(callers), observer))
-          : realNode(io, both, callers, observer);
+        if (!isPrevious) return realNode(io, both, callers, observer);
+        const cancelled = new Set<Token>();
+        return asOfToday(new previous.Node(io, both, lessCertain(callers, cancelled), observer), cancelled);
       };
       const result = runOne(`mixed-${seed}`, { factory });
       // That a run gets nowhere may be the previous build's; that a promise is broken is never right.
