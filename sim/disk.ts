@@ -226,10 +226,12 @@ export class SimDisk implements Disk, Target {
     else if (kind === "sync" && this.#refused.get(path) === true) this.#refused.delete(path);
   }
 
-  /** The device hangs no more: all that waited for it ends now, in the order in which it was asked for. */
+  /**
+   * The device hangs no more: all that waited for it ends now, in the order in which it was asked for. Also what waits since an
+   * earlier strike, whatever a later one has made of the time.
+   */
   release(): void {
     const { world, incarnation } = this.#host;
-    if (this.faults.hungUntilUs <= world.nowUs) return;
     this.faults.hungUntilUs = 0;
     let endUs = world.nowUs;
     for (const operation of this.#running) {

@@ -328,6 +328,7 @@ export class Group {
   /** No member in reach holds an entry that is damaged here: where nobody has a right to it any more, it is dropped. */
   letGo(index: Index): void {
     if (this.#closed || this.#installing !== null || index > this.machine.compactableThrough()) return;
+    if (this.machine.applied > this.raft.status().applied) return; // The core is about to hear of it: this comes again.
     this.snapshots.letGo(index);
     this.#afterApply();
   }

@@ -98,16 +98,28 @@ export class Repair {
   /** Asks for what the log has found damaged and takes care of what was asked for. Once per turn. */
   work(now: number): void {
     for (const found of this.#host.wal.takeDamaged()) this.#found(found, now);
+    if (this.#wanted.size === 0) return;
     let free = REPAIR_REQUESTS_LIMIT;
-    for (const wanted of this.#wanted.values()) if (wanted.phase === "asked") free--;
     for (const [key, wanted] of this.#wanted) {
       if (this.#isSettled(wanted)) this.#settle(key, wanted);
-      else if (wanted.phase !== "writing" && wanted.dueMs <= now) {
-        if (wanted.phase === "asked") free++;
-        wanted.phase = "waiting";
-        if (free > 0 && this.#ask(wanted, now)) free--;
+      else if (wanted.phase === "asked") {
+        if (wanted.dueMs > now) free--;
+        else wanted.phase = "waiting";
       }
     }
+    // What nobody had so far, which may be much, is asked for after all that somebody may have.
+    free = this.#askAll(false, free, now);
+    this.#askAll(true, free, now);
+  }
+
+  /** Asks for those that are due, at most `free` of them. Returns how many more may be asked for. */
+  #askAll(fruitless: boolean, free: number, now: number): number {
+    for (const wanted of this.#wanted.values()) {
+      if (free === 0) break;
+      const isDue = wanted.phase === "waiting" && wanted.dueMs <= now && wanted.fruitless === fruitless;
+      if (isDue && this.#ask(wanted, now)) free--;
+    }
+    return free;
   }
 
   /** A session came up: who was out of reach may have what is missed. */

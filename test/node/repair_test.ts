@@ -157,6 +157,20 @@ Deno.test("Repair asks again when nobody answers, and says when nobody in reach 
   assertEquals(node.asked(), [[2, 1]]);
 });
 
+Deno.test("Repair asks for what nobody had after all that somebody may have", () => {
+  const many = Array.from({ length: REPAIR_REQUESTS_LIMIT }, (_, i) => i + 1);
+  const [ninth, tenth] = [REPAIR_REQUESTS_LIMIT + 1, REPAIR_REQUESTS_LIMIT + 2];
+  const node = new FakeNode(damagedDisk(tenth + 2, [...many, ninth, tenth]), [2, 3]);
+  node.turn(0);
+  for (const peer of [2, 3]) {
+    for (const index of many) node.answer(peer, index, null, 0);
+    node.turn(0);
+  }
+  node.asked();
+  node.turn(1000);
+  assertEquals(node.asked().slice(0, 3), [[3, ninth], [3, tenth], [2, 1]]);
+});
+
 Deno.test("Repair asks at once whom a session came up with", () => {
   const node = new FakeNode(damagedDisk(2, [1]), []);
   node.turn(0);
