@@ -65,10 +65,13 @@ export class FolderNames {
     const entries = [...this.#folders.get(path)?.now ?? []];
     return entries.sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
   }
-  /** What a loss of power would leave at least: a name that was taken away may be gone before its folder is synced. */
+  /**
+   * What a loss of power would leave at least: a name that was taken away may be gone before its folder is synced. One that leads
+   * to another file now is there in any case, and may still lead to the file before.
+   */
   listDurable(path: string): (readonly [string, Inode])[] {
     const { now, durable } = this.#folders.get(path) ?? newFolder();
-    const entries = [...durable].filter(([name, inode]) => now.get(name) === inode);
+    const entries = [...durable].filter(([name]) => now.has(name));
     return entries.sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
   }
   syncFolder(path: string): void {

@@ -210,7 +210,8 @@ function* wholeLog<M extends Machine>(
 
 /**
  * Snapshots that the log at hand continues, oldest first; others are left over from a crash and are removed. `needed`: the
- * one at which the log on the disk begins until it is durable that it begins later.
+ * one at which the log on the disk begins until it is durable that it begins later. One that the log begins at and that cannot
+ * be read now stays until another takes its place: the next reading may succeed.
  */
 function* usableSnapshots<M extends Machine>(
   runtime: OpenerHost,
@@ -227,7 +228,7 @@ function* usableSnapshots<M extends Machine>(
     const term = name.index === base.index ? base.term : termOf(entries, name.index);
     const stored = term === null ? null : yield* readUndamaged(runtime, plan, name.index);
     if (stored !== null && stored.term === term) usable.push(stored);
-    else if (name.index !== needed) {
+    else if (name.index !== needed && name.index !== base.index) {
       yield* files.remove(id, generation, name.index) as Flow<void, NodeCompletion>;
     }
   }
