@@ -462,14 +462,13 @@ class Run {
     const members = draws.shuffled(this.#members());
     const most = Math.max(1, Math.floor(members.length / 2));
     // Mostly more than one survives, where that is no majority: their logs need not be the same.
-    const survivors = members.slice(
-      0,
-      draws.chance(MANY_SURVIVE_PER_MILLION) ? most : draws.between(1, most),
-    );
+    const count = draws.chance(MANY_SURVIVE_PER_MILLION) ? most : draws.between(1, most);
+    const survivors = members.slice(0, count);
     if (survivors.length === members.length || canDecide(survivors, members, this.#checkers.counted)) return;
     // The command takes no disk that is damaged: its operator would name that member as dead.
     if (this.#regime.faults.some(([kind]) => ROT_KINDS.has(kind))) return;
     const dead = members.slice(survivors.length);
+    yield* this.#await("not every survivor has what is committed", () => this.#missing());
     this.#world.note(null, `lost for good: ${dead.map((host) => host.name).join(" ")}`);
     yield* this.#leaveBehind(survivors, members);
     const recovery = new Recovery(this.#world, survivors, dead);
