@@ -340,7 +340,9 @@ function* readOrFetch(
   const files = runtime.snapshotFiles;
   try {
     const stored = yield* files.read(id, generation, index) as Flow<StoredSnapshot | null, NodeCompletion>;
-    if (stored !== null) return stored.state.slice();
+    // The log has gone on and begins at another one: nobody asks for this again.
+    if (stored === null) throw snapshotMissing(index, name);
+    return stored.state.slice();
   } catch (error) {
     if (!(error instanceof SennitError) || error.code !== "DATA_DAMAGED") throw error;
   }
