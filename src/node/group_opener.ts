@@ -338,14 +338,15 @@ function* readOrFetch(
   index: Index,
 ): Flow<Uint8Array<ArrayBuffer>, NodeCompletion> {
   const files = runtime.snapshotFiles;
+  let stored: StoredSnapshot | null | "damaged" = "damaged";
   try {
-    const stored = yield* files.read(id, generation, index) as Flow<StoredSnapshot | null, NodeCompletion>;
-    // The log has gone on and begins at another one: nobody asks for this again.
-    if (stored === null) throw snapshotMissing(index, name);
-    return stored.state.slice();
+    stored = yield* files.read(id, generation, index) as Flow<StoredSnapshot | null, NodeCompletion>;
   } catch (error) {
     if (!(error instanceof SennitError) || error.code !== "DATA_DAMAGED") throw error;
   }
+  // The log has gone on and begins at another one: nobody asks for this again.
+  if (stored === null) throw snapshotMissing(index, name);
+  if (stored !== "damaged") return stored.state.slice();
   const wanted = { group: id, generation, name, index, use: "file" as const };
   const fetched = yield* fetchSnapshot(runtime, wanted);
   if (fetched === null) throw snapshotMissing(index, name);
