@@ -25,29 +25,32 @@ Deno.test("G70 sennit raft shows groups and hands their leadership over; --on-ro
   const shown = async () =>
     JSON.parse((await sennit("raft", "show", "control", "--data", a.data, "--json")).stdout);
   await until("b votes", async () => (await shown()).voters.length === 2);
-  const listed = JSON.parse((await sennit("raft", "ls", "--data", a.data, "--json")).stdout);
-  assertEquals(listed.map((group: { name: string; leader: string }) => [group.name, group.leader]), [[
-    "control",
-    "a",
-  ]]);
-  assertMatch(
-    (await sennit("raft", "ls", "--data", a.data)).stdout,
-    /^GROUP .*\ncontrol +0 +leader +\d+ +a /,
-  );
-  const text = (await sennit("raft", "show", "0", "--data", b.data)).stdout;
-  for (const line of [/^role +follower$/m, /^leader +a$/m, /^configuration +voters a, b$/m]) {
-    assertMatch(text, line);
-  }
+  // On a machine that has much to do b may have been elected meanwhile.
+  const lead = async () => {
+    await sennit("raft", "transfer", "control", "a", "--data", a.data);
+    return false;
+  };
+  await until("a leads, and the list says so", async () => {
+    const [listed] = JSON.parse((await sennit("raft", "ls", "--data", a.data, "--json")).stdout);
+    const { stdout } = await sennit("raft", "ls", "--data", a.data);
+    return listed.name === "control" && listed.leader === "a" &&
+        /^GROUP .*\ncontrol +0 +leader +\d+ +a /.test(stdout) || await lead();
+  }, 60_000);
+  await until("b follows it", async () => {
+    const text = (await sennit("raft", "show", "0", "--data", b.data)).stdout;
+    assertMatch(text, /^configuration +voters a, b$/m);
+    return /^role +follower$/m.test(text) && /^leader +a$/m.test(text) || await lead();
+  }, 60_000);
 
   // Through the node that leads, and back through the one that does not any more.
   const there = await sennit("raft", "transfer", "control", "b", "--data", a.data, "--json");
   assertEquals(there.code, 0, there.stderr);
   assertEquals(JSON.parse(there.stdout).leader, "b");
-  await until("a is told that it leads no more", async () => (await roles()).length === 2);
+  await until("a is told that it leads no more", async () => (await roles()).at(-1) === "a control follower");
   const back = await sennit("raft", "transfer", "control", "a", "--data", a.data);
   assertEquals(back.code, 0, back.stderr);
   assertMatch(back.stdout, /^a leads control in term \d+\n$/);
-  await until("a is told that it leads again", async () => (await roles()).length === 3);
+  await until("a is told that it leads again", async () => (await roles()).at(-1) === "a control leader");
 
   const unknown = await sennit("raft", "show", "orders", "--data", a.data);
   assertEquals(unknown.code, 1);
@@ -57,12 +60,9 @@ Deno.test("G70 sennit raft shows groups and hands their leadership over; --on-ro
   assertMatch(nobody.stderr, /^UNKNOWN_MEMBER: /);
   assertEquals((await sennit("raft", "transfer", "control")).code, 2);
   assertEquals(await a.stop(), 0);
-  assertEquals(await roles(), [
-    "a control leader",
-    "a control follower",
-    "a control leader",
-    "a control follower",
-  ]);
+  const told = await roles();
+  assert(told.length >= 4 && told.length % 2 === 0, `${told}`);
+  assertEquals(told, told.map((_, i) => i % 2 === 0 ? "a control leader" : "a control follower"));
   assert(await b.stop() === 0);
 
   // b never comes back: without the risk accepted the plan is shown and nothing done.
